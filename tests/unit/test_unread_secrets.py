@@ -73,12 +73,13 @@ alerts:
     to: c@d.test
     user: a
     password: {file: five}
+tracing: {endpoint: "http://127.0.0.1:4318", sample: 1%, headers: {X-Key: file:seven}}
 defaults: {tls: {directory: {directory: https://ca.test/dir, eab: {kid: a, hmac_key: file:six}}}}
 sites:
   a.test: http://a
   b.test: http://b
   c.test:
-    tls: {dns: {provider: cloudflare, auth_token: file:seven}}
+    tls: {dns: {provider: cloudflare, auth_token: file:nine}}
     routes: {/: http://c}
   d.test:
     enabled: false
@@ -91,8 +92,9 @@ PLACES = {
     "alerts.webhook.url": ("7:7", "three"),
     "alerts.ntfy.token": ("10:12", "four"),
     "alerts.smtp.password": ("16:5", "five"),
-    'site "a.test", tls.directory.eab.hmac_key': ("19:11", "six"),
-    'site "c.test", tls.dns.auth_token': ("22:51", "seven"),
+    "tracing.headers.X-Key": ("17:75", "seven"),
+    'site "a.test", tls.directory.eab.hmac_key': ("20:11", "six"),
+    'site "c.test", tls.dns.auth_token': ("23:51", "nine"),
 }
 
 

@@ -771,6 +771,7 @@ def test_a_folder_with_the_configuration_or_passwords_is_not_published(
             "docker: {endpoint: 'tcp://10.0.0.1:2376', tls: {ca: own/y, cert: own/y, key: own/x}}",
             "the private key",
         ),
+        ("tracing: {endpoint: 'http://127.0.0.1:4318', sample: 1%, headers: {X-Key: 'file:own/x'}}", "the secret"),
         ("nginx: ssl_password_file own/x;", "takes a key from"),
         ("nginx: proxy_ssl_certificate_key own/x;", "takes a key from"),
         ("nginx: 'map a $b { default 0; } ssl_session_ticket_key own/x;'", "takes a key from"),

@@ -137,8 +137,8 @@ def _find_files(value: object) -> collections.abc.Iterator[str]:
             yield value.file
         elif own.startswith("/") and "\n" not in own and pathlib.Path(own).is_file():
             yield own
-    elif isinstance(value, tuple):
-        for one in value:
+    elif isinstance(value, tuple | dict):
+        for one in value.values() if isinstance(value, dict) else value:
             yield from _find_files(one)
     elif dataclasses.is_dataclass(value):
         for field in dataclasses.fields(value):

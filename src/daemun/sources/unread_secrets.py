@@ -52,9 +52,9 @@ def _find(value: object, field: _Field) -> collections.abc.Iterator[tuple[model.
             if ordering.authority is not None:
                 yield from _find(ordering.authority.eab, (*field, _AUTHORITY, _EAB))
             yield from _find(ordering.dns, (*field, "dns"))
-        case tuple():
-            for index, one in enumerate(value):
-                yield from _find(one, (*field, index))
+        case tuple() | dict():
+            for key, one in value.items() if isinstance(value, dict) else enumerate(value):
+                yield from _find(one, (*field, key))
         case _ if dataclasses.is_dataclass(value) and not isinstance(value, type):
             keys = forms.keys(type(value)) if isinstance(value, forms.OptionMap) else None
             names = [one.name for one in dataclasses.fields(value)]
