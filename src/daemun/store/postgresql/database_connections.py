@@ -246,8 +246,26 @@ _REFUSALS = (
     ),
     (r"too many clients|remaining connection slots", "raise `max_connections` of PostgreSQL"),
 )
-"""What PostgreSQL, or libpq, says in English, and what to do. libpq has no codes for errors of connecting. Source:
+"""What PostgreSQL, or libpq, says in English, and what to do. libpq has no codes for errors of connecting, and the
+server may say them in any language (`lc_messages`): what is not found here has a cure for all of its kind. Source:
 src/backend/utils/init/postinit.c and src/backend/libpq/auth.c of PostgreSQL."""
+_BY_CODE = {
+    "28P01": "correct the password in the URL, or set it anew in psql with `ALTER ROLE`",
+    "28000": "correct the role in the URL, or allow it and this machine in the server's pg_hba.conf",
+    "3D000": "create the database, or correct the URL",
+    "42501": (
+        "make the URL's role the owner of the database (`ALTER DATABASE` in psql, as its superuser) and of the tables "
+        "of its schema daemun, or use the role that began the fleet"
+    ),
+    "53300": "raise `max_connections` of PostgreSQL",
+}
+"""Source: appendix A of PostgreSQL's manual, error codes."""
+_REFUSED_OTHERWISE = (
+    "correct the role, its password or the database in the URL, or allow this machine in the server's pg_hba.conf; "
+    "the server's own log says more"
+)
+_SAID_BY_SERVER = re.compile(r"failed: \w+:  ")
+"""libpq writes what a server answers with its severity, which is translated, and two spaces."""
 _PLAIN = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _HINT = re.compile(r"\s+Is the server running .*?connections\?", re.DOTALL)
 
@@ -268,8 +286,20 @@ def unreachable(error: BaseException, user: str = "ROLE") -> errors.StoreUnreach
                 return errors.StoreUnreachableError(
                     f"cannot use the fleet's database: {brief}; {cure.format_map(told)}"
                 )
+        other = _find_cure(error)
+        if other is not None:
+            return errors.StoreUnreachableError(f"cannot use the fleet's database: {brief}; {other}")
         cause = f"{brief}; check that PostgreSQL runs and that this machine reaches it"
     return errors.StoreUnreachableError(f"cannot reach the fleet's database: {cause}")
+
+
+def _find_cure(error: BaseException) -> str | None:
+    """Whatever the language is. None: it was not the server that refused."""
+    if not isinstance(error, psycopg.Error):
+        return None
+    if error.sqlstate in _BY_CODE:
+        return _BY_CODE[error.sqlstate]
+    return _REFUSED_OTHERWISE if _SAID_BY_SERVER.search(str(error)) else None
 
 
 def _brief(error: BaseException) -> str:
