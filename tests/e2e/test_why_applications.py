@@ -83,6 +83,10 @@ SCENES: dict[str, tuple[str, str]] = {
     "https://agent.test:{https}/": ("agent-refused", "403, and 200 to that of a browser"),
     "https://vhost.test:{https}//a/%C3%BC/../b%20c?d=/": ("host-refused", "answers 404"),
     "mail": ("stream-state", "nothing listens there"),
+    "https://grpc.test:{https}/": ("server-speaks-http", "speaks HTTP/1.1"),
+    "https://oldcertificate.test:{https}/": ("server-certificate", "expired"),
+    "http://forgets.test:{http}/": ("cookie-lost", "it is Secure"),
+    "http://well.test:{http}/.well-known/acme-challenge/abc": ("acme-challenge", ""),
     "https://badjudge.test:{https}/": ("judge-answer", "something else than yes or no"),
 }
 
@@ -136,6 +140,21 @@ def test_one_of_two_servers(scene: why_scene.Scene) -> None:
     story = scene.tell("https://uneven.test:{https}/")
     assert first(story).kind in {"server-uneven", "server-answer"}, why_lines.lines_of(story)
     assert "no database" in first(story).cause
+
+
+CURED: dict[str, tuple[str, tuple[str, ...], str]] = {
+    "host_header": ("https://vhostcured.test:{https}/", (), "GET"),
+    "underscores_in_headers": ("https://keyedcured.test:{https}/", ("api_key: k",), "GET"),
+    "cors": ("https://apicured.test:{https}/", PREFLIGHT, "OPTIONS"),
+    "another address": ("https://ipv6cured.test:{https}/", (), "GET"),
+}
+
+
+@pytest.mark.parametrize("name", CURED)
+def test_a_cure_works(scene: why_scene.Scene, name: str) -> None:
+    subject, headers, method = CURED[name]
+    story = scene.tell(subject, *headers, method=method)
+    assert {one.kind for one in story.causes} == {"dns-missing"}, why_lines.lines_of(story)
 
 
 # --- requests that were ----------------------------------------------------------------------------------------

@@ -52,6 +52,8 @@ def _of_headers(scene: str, host: str, headers: Headers) -> bytes | None:
             return answer("400 Bad Request", b"400: Bad Request")
         case "origin" if "Origin" in headers:
             return answer("403 Forbidden")
+        case "forgets" if "sid=1" in headers.get("Cookie", ""):
+            return WELL
         case "cookies" if len(headers.get("Cookie", "")) > 100:
             return answer("431 Request Header Fields Too Large")
         case "secure" if headers.get("X-Forwarded-Proto") != "https":
@@ -94,6 +96,8 @@ def _of_paths(scene: str, rest: str) -> bytes | None:
             return answer("200 OK", b"", kind="text/css")
         case "licence", _:
             return page("<style>p{}</style><p>Your licence has expired</p>", status="403 Forbidden")
+        case "forgets", "":
+            return answer("302 Found", b"", "Location: /", "Set-Cookie: sid=1; Secure; Path=/")
         case "slashes", "x":
             return answer("301 Moved Permanently", b"", "Location: /x/")
         case "nosocket", _:
@@ -244,7 +248,22 @@ def built(root: pathlib.Path, https: int) -> collections.abc.Iterator[str]:
         hangs = stack.enter_context(bad_servers.speaking(None))
         drops = stack.enter_context(taking_none())
         broken = stack.enter_context(bad_servers.running(_fail)).port
-        configuration = _configuration(f"http://127.0.0.1:{web}", web, ipv6, tls, http2, hangs, drops, https, broken)
+        (root / "old").mkdir()
+        expired = own_certificates.make("old.test", starts=-10 * own_certificates.DAY, ends=-own_certificates.DAY)
+        (root / "old" / "root.pem").write_bytes(expired.root)
+        shown = bad_servers.server_context(root / "old", expired)
+        at = _Ports(
+            web=web,
+            ipv6=ipv6,
+            tls=tls,
+            old=stack.enter_context(bad_servers.running(tls=shown)).port,
+            http2=http2,
+            hangs=hangs,
+            drops=drops,
+            broken=broken,
+            https=https,
+        )
+        configuration = _configuration(at, root)
         yield f"{configuration}streams: {{mail: {{listen: {ports.free_port()}, to: 'tcp://127.0.0.1:{ports.free_port()}'}}}}\n"
 
 
@@ -257,9 +276,24 @@ def _fail(_: str, __: Headers) -> bytes:
     return answer("500 Internal Server Error", b"no database")
 
 
-def _configuration(
-    web: str, port: int, ipv6: int, tls: int, http2: int, hangs: int, drops: int, https: int, broken: int
-) -> str:
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class _Ports:
+    """web: of most applications. ipv6: of the same at ::1 alone. old: with an expired certificate, which is in `root`.
+    https: the gate's."""
+
+    web: int
+    ipv6: int
+    tls: int
+    old: int
+    http2: int
+    hangs: int
+    drops: int
+    broken: int
+    https: int
+
+
+def _configuration(at: _Ports, root: pathlib.Path) -> str:
+    web, port, https = f"http://127.0.0.1:{at.web}", at.web, at.https
     plain = "\n".join(f"  {scene}.test: {{/: '{web}/{scene}/'}}" for scene in _PLAIN)
     return f"""
 sites:
@@ -267,24 +301,32 @@ sites:
   well.test: '{web}'
   renamed.test: {{routes: {{/: {{to: '{web}/renamed/', host_header: inner.example}}}}}}
   secure.test: {{tls: off, routes: {{/: '{web}/secure/'}}}}
-  vhosttls.test: {{routes: {{/: {{to: 'https://127.0.0.1:{tls}', verify: false}}}}}}
+  vhosttls.test: {{routes: {{/: {{to: 'https://127.0.0.1:{at.tls}', verify: false}}}}}}
   below.test: {{/base/: '{web}'}}
   stripped.test: {{/app/: '{web}/base/'}}
   late.test: {{routes: {{/: {{to: '{web}/late/', timeout: {{read: 1s}}, retries: 0}}}}}}
   stalls.test: {{routes: {{/: {{to: '{web}/stalls/', timeout: {{read: 1s}}}}}}}}
   chat.test: {{routes: {{/: {{to: '{web}/chat/', timeout: {{idle: 1s}}}}}}}}
   unwell.test: {{routes: {{/: {{to: '{web}/well/', health: {{path: /vhost/healthz, host: x.test, interval: 1s}}}}}}}}
-  ipv6.test: http://127.0.0.1:{ipv6}
+  ipv6.test: http://127.0.0.1:{at.ipv6}
   loopback.test: http://127.0.0.2:{port}
   localhost.test: http://localhost:{port}/well/
   nowhere.test: 'http://[2001:db8::1]:8000'
-  http2.test: http://127.0.0.1:{http2}
-  hangs.test: http://127.0.0.1:{hangs}
-  drops.test: http://127.0.0.1:{drops}
+  http2.test: http://127.0.0.1:{at.http2}
+  hangs.test: http://127.0.0.1:{at.hangs}
+  drops.test: http://127.0.0.1:{at.drops}
   "*.wild.test": '{web}'
-  uneven.test: {{routes: {{/: {{to: ['{web}', 'http://127.0.0.1:{broken}'], health: tcp}}}}}}
+  uneven.test: {{routes: {{/: {{to: ['{web}', 'http://127.0.0.1:{at.broken}'], health: tcp}}}}}}
   slashes.test: {{trailing_slash: remove, routes: {{/: '{web}/slashes/'}}}}
   password.test: {{access: {{basic_auth: {{users: {{alice: "{KNOWN}"}}}}}}, routes: {{/: '{web}/password/'}}}}
+  vhostcured.test: {{routes: {{/: {{to: '{web}/vhost/', host_header: '127.0.0.1:{port}'}}}}}}
+  keyedcured.test: {{underscores_in_headers: true, routes: {{/: '{web}/keyed/'}}}}
+  apicured.test: {{cors: {{origins: ["{OUTSIDE}"]}}, routes: {{/: '{web}/api/'}}}}
+  ipv6cured.test: 'http://[::1]:{at.ipv6}'
+  grpc.test: grpc://127.0.0.1:{port}
+  oldcertificate.test:
+    routes: {{/: {{to: 'https://127.0.0.1:{at.old}', verify: '{root}/old/root.pem', server_name: old.test}}}}
+  forgets.test: {{tls: off, routes: {{/: '{web}/forgets/'}}}}
   own.test: {{listen: {{https: {ports.free_port()}}}, routes: {{/: '{web}'}}}}
   here.test: {{routes: {{/: {{redirect: 'https://there.test:{https}/'}}}}}}
   there.test: {{routes: {{/: {{redirect: 'https://here.test:{https}/'}}}}}}

@@ -12,10 +12,11 @@ from daemun.core.options import (
     max_body_option,
 )
 from daemun.core.texts import words
-from daemun.core.why import access_walk, header_causes, logged_errors, server_causes, url_facts
+from daemun.core.why import access_walk, header_causes, logged_errors, page_causes, server_causes, url_facts
 
 Causes = collections.abc.Iterator[url_facts.Cause]
 
+_PROOFS = "/.well-known/acme-challenge/"
 _BY_ADDRESS = frozenset({"allow", "deny", "countries", "bans", "client_certificates"})
 _BY_PERSON = frozenset({"basic_auth", "login", "forward_auth"})
 
@@ -148,6 +149,8 @@ def _of_redirect(facts: url_facts.UrlFacts, refusals: tuple[access_walk.AccessRe
     if people and not is_servers(facts) and _leads_to_sign_in(facts, people[0].rule, answer.location):
         yield from map(_of_refusal, people)
         return
+    if looped:  # an application that redirects until its cookie comes back
+        yield from (one for one in page_causes.find(facts) if one.kind == page_causes.LOST)
     yield from looped
     yield from header_causes.find_proxy_in_front(facts, answer.location)
 
@@ -249,7 +252,15 @@ def of_own_answer(facts: url_facts.UrlFacts) -> Causes:
             yield from _of_missing_route(facts)
         return
     action, site = route.action, facts.site
-    if site is not None and site.fault is None and site.waits_for_container and action == site_overlays.NO_ANSWER:
+    if answer.status == 404 and facts.url.path.startswith(_PROOFS):
+        yield url_facts.Cause(
+            kind="acme-challenge",
+            cause=f"the gate itself answers what is below {_PROOFS}, by which CAs look whether a name is of this "
+            "machine, and it has no proof of this name now",
+            cure="let the gate get the certificate (`daemun certs` shows it), and switch the ACME client of the "
+            "application off; a site with `tls: off` leaves that path to it",
+        )
+    elif site is not None and site.fault is None and site.waits_for_container and action == site_overlays.NO_ANSWER:
         engines = () if facts.desired is None else facts.desired.engines
         cause, cure = site_overlays.why_it_waits(site), site_overlays.how_to_serve(site, engines)
         yield url_facts.Cause(kind="waits-for-container", cause=cause, cure=cure)

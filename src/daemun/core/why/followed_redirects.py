@@ -35,8 +35,8 @@ def follow(
     return dataclasses.replace(request, headers=given)
 
 
-def read_cookies(answer: url_facts.HttpAnswer, host: str) -> dict[tuple[str, str], str]:
-    """Those that an answer of the host sets, as far as a browser would take them."""
+def read_cookies(answer: url_facts.HttpAnswer, host: str, *, is_https: bool = True) -> dict[tuple[str, str], str]:
+    """Those that an answer of the host sets, as far as a browser would take them (RFC 6265bis section 5.7)."""
     found: dict[tuple[str, str], str] = {}
     for line in answer.every("set-cookie")[:_MOST_COOKIES]:
         pair, *attributes = line.split(";")
@@ -44,6 +44,8 @@ def read_cookies(answer: url_facts.HttpAnswer, host: str) -> dict[tuple[str, str
         domains = [one.partition("=")[2].strip().lower() for one in attributes if _DOMAIN.match(one)]
         scope = f".{domains[-1].lstrip('.')}" if domains and domains[-1] else host
         is_wide = scope.count(".") < 2 and scope != host  # as .com is
+        if not is_https and any(one.strip().lower() == "secure" for one in attributes):
+            continue
         if mark and name.strip().isprintable() and _is_within(host, scope) and not is_wide:
             found[scope, name.strip()] = value.strip()
     return found

@@ -12,6 +12,7 @@ from daemun.core.why import url_facts
 Causes = collections.abc.Iterator[url_facts.Cause]
 
 _LINK = re.compile(r"""(?:src|href|action|url)\s*[=(]\s*["']?(http://[^"'\s<>)]{1,2000})""", re.IGNORECASE)
+LOST = "cookie-lost"
 _MOST_HOPS = 10
 _TRUST = (
     "let the application believe X-Forwarded-Proto from this machine (its setting is called trusted proxies, or behind "
@@ -114,7 +115,7 @@ def _of_cookie(facts: url_facts.UrlFacts, line: str) -> Causes:
     is_secure = "secure" in given
 
     def lost(why: str, cure: str) -> url_facts.Cause:
-        return url_facts.Cause(kind="cookie-lost", cause=f"browsers drop the cookie {shown}: {why}", cure=cure)
+        return url_facts.Cause(kind=LOST, cause=f"browsers drop the cookie {shown}: {why}", cure=cure)
 
     if domain and url.host != domain and not url.host.endswith(f".{domain}"):
         yield lost(

@@ -340,7 +340,7 @@ class Look:
             if visit.answer is None or visit.answer.location is None:
                 break
             before = dict(cookies)
-            cookies |= followed_redirects.read_cookies(visit.answer, url.host)
+            cookies |= followed_redirects.read_cookies(visit.answer, url.host, is_https=url.is_https)
             there = requested_url.join(url, visit.answer.location)
             is_seen = there is not None and any(str(there) == str(one.url) for one in found)
             if there is None or (is_seen and cookies == before) or not self._is_here(there, facts):
