@@ -1,13 +1,11 @@
 """Three daemuns with one configuration: an edit anywhere reaches all, and what one cannot serve none serves."""
 
 import collections.abc
-import contextlib
 import json
 import pathlib
 import shutil
 import subprocess
 import threading
-import time
 
 import httpx
 import pytest
@@ -30,29 +28,6 @@ def house(postgresql_server: postgresql.Server) -> collections.abc.Iterator[flee
         yield found
 
 
-@contextlib.contextmanager
-def visitors(house: fleet_house.FleetHouse, host: str, *signs: str) -> collections.abc.Iterator[None]:
-    """Of all nodes, who never see anything but these."""
-    is_over, seen = threading.Event(), set[object]()
-
-    def visit(name: str) -> None:
-        while not is_over.is_set():
-            answer = clients.try_get(house[name].gate, f"https://{host}/")
-            seen.add(None if answer is None else answer.headers.get("Location", answer.status_code))
-            time.sleep(0.02)
-
-    threads = [threading.Thread(target=visit, args=(name,)) for name in NODES]
-    for one in threads:
-        one.start()
-    try:
-        yield
-    finally:
-        is_over.set()
-        for one in threads:
-            one.join()
-    assert seen <= {f"https://sign.test/{sign}" for sign in signs}
-
-
 def request(house: fleet_house.FleetHouse, name: str, token: str, path: str, body: object = None) -> httpx.Response:
     with clients.client(house[name].gate) as client:
         headers = {"Authorization": f"Bearer {token}"}
@@ -64,7 +39,7 @@ def request(house: fleet_house.FleetHouse, name: str, token: str, path: str, bod
 
 def test_an_edit_by_hand_reaches_all(house: fleet_house.FleetHouse) -> None:
     house.wait_signs("a.test", "one")
-    with visitors(house, "a.test", "one", "two"):
+    with house.visited("a.test", "one", "two"):
         house.edit("b", "sign.test/one", "sign.test/two")
         house.wait_signs("a.test", "two")
         assert "sign.test/two" in house.wait_files()
@@ -160,7 +135,7 @@ def test_a_file_that_one_node_lacks_keeps_a_change_from_all(house: fleet_house.F
     for name in ("a", "b"):
         (house[name].root / "users").write_text(USERS)
     before = house["a"].config.read_text()
-    with visitors(house, "a.test", "one"):
+    with house.visited("a.test", "one"):
         house.edit("a", "sites:\n", "access: {basic_auth: {file: users}}\nsites:\n")
         message = house.wait_problem("a", "is not served", "on c:", "users")
         house["a"].wait(lambda: house["a"].config.read_text() == before, "the file as it was")
@@ -191,7 +166,7 @@ def test_a_file_is_written_over_no_other_one_and_not_through_a_link(
         (house["c"].root / "own").symlink_to(own)
     (house["a"].root / "own").mkdir()
     (house["a"].root / "own" / "x.yaml").write_text("sites:\n" + signpost("x.test", "there"))
-    with visitors(house, "a.test", "one"):
+    with house.visited("a.test", "one"):
         house.edit("a", "sites:\n", "include: own/*.yaml\nsites:\n")
         cause = "another file is there" if kind == "file" else "a link leads out of"
         house.wait_problem("a", "is not served", "on c:", cause)
@@ -219,7 +194,7 @@ def test_a_command_that_one_node_refuses_puts_the_file_back(house: fleet_house.F
     before = {name: house[name].config.read_text() for name in NODES}
     numbers = sorted(one["number"] for one in json.loads(house["a"].cli_good("history", "--json"))["entries"])
     (house["c"].root / "users").unlink()
-    with visitors(house, "a.test", "one"):
+    with house.visited("a.test", "one"):
         done = house["a"].cli("rollback", str(numbers[-2]))
     assert done.returncode != 0
     assert "on c:" in done.stderr
@@ -233,7 +208,7 @@ def test_a_port_that_is_busy_on_one_node_keeps_a_change_from_all(house: fleet_ho
     """All nodes are on one machine, so what the first one listens on is busy for the second."""
     port = ports.free_port()
     before = {name: house[name].config.read_text() for name in NODES}
-    with visitors(house, "a.test", "one"):
+    with house.visited("a.test", "one"):
         house.edit(
             "a", "sites:\n", f"streams: {{s: {{listen: '127.0.0.1:{port}', to: 'tcp://127.0.0.1:9'}}}}\nsites:\n"
         )
@@ -334,7 +309,7 @@ def test_what_a_database_lost_is_brought_back_and_nothing_older_is_served(house:
     house.wait_signs("a.test", "two")
     newer = house.wait_files()
     lost = house.current()
-    with visitors(house, "a.test", "two"):
+    with house.visited("a.test", "two"):
         house.put_database_back()
         house.wait_number(lost.number)
         assert house.current() == lost
@@ -382,7 +357,7 @@ def test_what_no_machine_brings_back_is_told_and_kept_beside(house: fleet_house.
 
 def test_without_the_database_edits_are_refused_and_everything_is_served(house: fleet_house.FleetHouse) -> None:
     before = house["a"].config.read_text()
-    with visitors(house, "a.test", "one", "later"):
+    with house.visited("a.test", "one", "later"):
         house.server.crash()
         done = house["a"].cli("add", "refused.test", "http://127.0.0.1:9", within_s=120)
         assert done.returncode != 0

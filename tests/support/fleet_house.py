@@ -1,16 +1,19 @@
 """Daemuns with one front: each with its own state directory and ports, over one database of the test's."""
 
+import collections
 import collections.abc
 import contextlib
 import dataclasses
 import json
 import textwrap
+import threading
+import time
 
 from daemun import settings
 from daemun.errors import EnvironmentProblemError
 from daemun.fleet import configuration_values, membership, stored_configuration
 from daemun.store import file_store, fleet_key
-from tests.support import daemon, fleet_store, postgresql
+from tests.support import clients, daemon, fleet_store, postgresql
 
 TABLES = ("meta", "item", "change", "lease", "node")
 SITES = f"sites:\n{daemon.signpost('a.test', 'one')}"
@@ -120,6 +123,34 @@ class FleetHouse:
             return found.pop() if len(found) == 1 else None
 
         return daemon.wait_for(look, "one text in all files")
+
+    @contextlib.contextmanager
+    def visited(
+        self, host: str, *signs: str, beside: collections.abc.Mapping[str, str] | None = None
+    ) -> collections.abc.Iterator[dict[str, collections.Counter[str]]]:
+        """Visitors of all nodes, who never see anything but these signs. beside: node -> one that may be seen there,
+        too. Yields, for each node, how often each was seen."""
+        is_over = threading.Event()
+        seen = {name: collections.Counter[str]() for name in self.nodes}
+
+        def visit(name: str) -> None:
+            while not is_over.is_set():
+                answer = clients.try_get(self.nodes[name].gate, f"https://{host}/")
+                found = "no answer" if answer is None else answer.headers.get("Location", str(answer.status_code))
+                seen[name][found.removeprefix("https://sign.test/")] += 1
+                time.sleep(0.02)
+
+        threads = [threading.Thread(target=visit, args=(name,)) for name in self.nodes]
+        for one in threads:
+            one.start()
+        try:
+            yield seen
+        finally:
+            is_over.set()
+            for one in threads:
+                one.join()
+        for name, found in seen.items():
+            assert found.keys() <= {*signs, (beside or {}).get(name, signs[0])}, f"visitors of {name} saw {found}"
 
     @property
     def url(self) -> str:
