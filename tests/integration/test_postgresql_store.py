@@ -402,8 +402,21 @@ def test_what_only_looks_has_changed_nothing(
             os.kill(int(str(pid)), signal.SIGCONT)
 
 
+def test_ten_thousand_values_are_stored_and_what_changed_is_found(store: Store) -> None:
+    """For each key each row was looked at, which took longer than a request may."""
+    values = {f"certs/site-{number:05}.test/certificate.json": b"x" for number in range(10_000)}
+    assert not store.write_all(values)
+    before = store.read_changes("", stored_values.Cursor(epoch=0)).cursor
+    store.write("certs/site-00007.test/certificate.json", b"y")
+    assert [one.key for one in store.read_changes("", before).keys] == ["certs/site-00007.test/certificate.json"]
+    for wrong in ("certs/site-00007.test", "certs/site-00007.test/certificate.json/below"):
+        with pytest.raises(ValueError, match="site-00007"):
+            store.write(wrong, b"z")
+
+
 def test_every_request_that_only_looks_is_known_as_one() -> None:
-    texts = {name: request_texts.read(name).replace("daemun.seen_1(", "") for name in request_texts.names()}
+    harmless = r"daemun\.(?:seen|changes)_1\("
+    texts = {name: re.sub(harmless, "", request_texts.read(name)) for name in request_texts.names()}
     looks = {name for name, text in texts.items() if not re.search(r"daemun\.\w+_1\(|INSERT|UPDATE|DELETE", text)}
     assert looks == database_requests.READS
 

@@ -63,6 +63,10 @@ class NodeStore:
     def __init__(self, shared: Database, die: collections.abc.Callable[[], None]) -> None:
         self.own = memory_store.MemoryStore()
         self.damage = self.own.damage
+        self.locked = 0
+        """How often a lock was tried."""
+        self.asked: list[str] = []
+        """What was read of what is shared, name by name."""
         self._shared = shared
         self._die = die
 
@@ -77,6 +81,7 @@ class NodeStore:
     ) -> stored_values.ReadValues:
         self._shared.check()
         read = self._shared.read_many(some, under=under)
+        self.asked += read.found
         for key in some:
             if key in read.found:
                 self.own.write(key, read.found[key].value)
@@ -105,6 +110,7 @@ class NodeStore:
 
     @contextlib.contextmanager
     def lock(self, name: str, *, lease_s: float = 60.0):  # type: ignore[no-untyped-def]
+        self.locked += 1
         self._shared.check()
         with self._shared.lock(name, lease_s=lease_s) as lease:
             yield lease
@@ -235,7 +241,11 @@ class Node:
 
 
 class World:
-    def __init__(self, names: collections.abc.Iterable[str] = NAMES, first: bytes = FIRST) -> None:
+    def __init__(
+        self, names: collections.abc.Iterable[str] = NAMES, first: bytes = FIRST, *, step_s: float = 5.0
+    ) -> None:
+        """step_s: how long a step of all nodes takes. Nobody renews a lease, which lasts a minute."""
+        self._step_s = step_s
         self.clock = Clock()
         self.database = Database(self.clock)
         self._ids = 0
@@ -256,7 +266,7 @@ class World:
         for _ in range(most):
             reports = [node.step() for node in self.nodes.values()]
             is_quiet = all(one is None or one.state is not member_ports.EditState.WAITING for one in reports)
-            self.clock.now_s += 5.0
+            self.clock.now_s += self._step_s
             quiet = quiet + 1 if is_quiet else 0
             if quiet > 3:
                 return
@@ -339,6 +349,63 @@ def test_an_edit_reaches_all(world: World) -> None:
     world.settle()
     assert b"line FIVE" in world.agree()
     assert (world.current().number, world.current().node) == (2, "b")
+
+
+def test_of_many_nodes_one_alone_reads_what_all_report() -> None:
+    names = [f"n{number:02}" for number in range(30)]
+    world = World(names, step_s=0.5)
+    for node in world.nodes.values():
+        node.store.asked.clear()
+    world.nodes["n07"].edit(b"line 5", b"line FIVE")
+    world.settle()
+    assert b"line FIVE" in world.agree()
+    reports = {
+        name: {key for key in node.store.asked if key.startswith(f"{configuration_values.REPORTS}/")}
+        for name, node in world.nodes.items()
+    }
+    assert len(reports.pop("n07")) == len(names)
+    assert reports == {name: {configuration_values.report_key(name)} for name in names if name != "n07"}
+
+
+def test_of_many_nodes_a_few_look_whether_anybody_coordinates() -> None:
+    world = World((f"n{number:02}" for number in range(30)), step_s=0.5)
+    for node in world.nodes.values():
+        node.store.locked = 0
+    world.nodes["n07"].edit(b"line 5", b"line FIVE")
+    world.settle()
+    assert b"line FIVE" in world.agree()
+    assert {name for name, node in world.nodes.items() if node.store.locked} <= {"n07", "n00", "n01"}
+
+
+def test_who_dies_in_the_middle_is_replaced_also_where_those_who_look_first_die_too() -> None:
+    world = World((f"n{number:02}" for number in range(6)), step_s=0.5)
+    world.nodes["n05"].edit(b"line 5", b"line FIVE")
+    for _ in range(4):
+        for node in world.nodes.values():
+            node.step()
+    for name in ("n05", "n00", "n01"):
+        world.nodes[name].die()
+    world.clock.now_s += LONG_S
+    world.settle()
+    assert world.agree() == FIRST
+
+
+def test_a_change_that_was_copied_is_not_read_once_more(world: World) -> None:
+    node = world.nodes["c"]
+    read = node.store.own.read
+
+    def copy(key: str) -> bytes:
+        """As what follows the database has done before anybody is told."""
+        if key.startswith(f"{configuration_values.FILES}/"):
+            node.store.own.write(key, world.database.read(key))
+        return read(key)
+
+    node.store.read = copy  # type: ignore[method-assign]
+    node.store.asked.clear()
+    world.nodes["a"].edit(b"line 5", b"line FIVE")
+    world.settle()
+    assert b"line FIVE" in world.agree()
+    assert not [key for key in node.store.asked if key.startswith(f"{configuration_values.FILES}/")]
 
 
 def test_two_edits_of_different_lines_are_both_taken(world: World) -> None:

@@ -2,6 +2,7 @@
 
 import datetime
 import json
+import zlib
 
 import pytest
 
@@ -43,6 +44,36 @@ def test_values_are_read_as_they_were_written() -> None:
     assert configuration_values.decode_refused(configuration_values.encode(refused)) == refused
     assert configuration_values.decode_followed(configuration_values.encode(followed)) == followed
     assert refused.cause == "on b: no; on c: never"
+
+
+def test_files_are_small_and_those_of_an_older_version_are_read() -> None:
+    files = {"": b"".join(b"  site-%05d.example.com: http://10.0.0.1:8000\n" % number for number in range(10_000))}
+    written = configuration_values.encode_files(files)
+    assert len(written) < len(files[""]) / 5
+    assert configuration_values.decode_files(written) == files
+    assert configuration_values.decode_files(json.dumps({"": "sites: {}\n"}).encode()) == {"": b"sites: {}\n"}
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"",
+        b"\x78",
+        b"none",
+        zlib.compress(b"[]"),
+        zlib.compress(b"{}")[:-1],
+        configuration_values.encode_files({"x": b""}),
+    ],
+)
+def test_files_that_are_damaged_are_refused(content: bytes) -> None:
+    with pytest.raises(ValueError, match=r"\A(?:expected|cannot)"):
+        configuration_values.decode_files(content)
+
+
+def test_files_that_grow_without_end_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(configuration_values, "_MOST_BYTES", 1000)
+    with pytest.raises(ValueError, match="too large"):
+        configuration_values.decode_files(configuration_values.encode_files({"": b"x" * 1000}))
 
 
 @pytest.mark.parametrize(

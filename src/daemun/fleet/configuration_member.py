@@ -27,8 +27,8 @@ from daemun.fleet import (
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger()
 
-_AGAIN_S = 1.0
-"""While others are waited for, which are noticed sooner."""
+_AGAIN_S, _REPORTS_S = 1.0, 0.2
+"""While others are waited for; by who coordinates, for reports, of which nobody is told."""
 _TAKE_OVER_S = 3.0
 Files = configuration_values.Files
 _Report = member_ports.StepReport
@@ -109,7 +109,7 @@ class ConfigurationMember:
     def step(self) -> _Report:
         """Do what is due. Raises: DaemunError; the next step tries it again."""
         try:
-            shared = self._stored.look()
+            shared = self._stored.look(has_all_reports=self.is_coordinating or self._stored.is_held)
         except errors.EnvironmentProblemError as error:
             return self._go_on_alone(error)
         except errors.StoreConflictError:
@@ -234,7 +234,7 @@ class ConfigurationMember:
             self._stored.release()
             return False
         if not self._stored.is_held:
-            return self._take_over(shared)
+            return self._take_over(roll)
         if edit is None or roll.revision.id != edit.id:
             self._stored.stop(shared, roll, ((roll.revision.node, "its daemun ended in the middle"),), self._now())
             return True
@@ -261,9 +261,10 @@ class ConfigurationMember:
         self._acted_at = self._monotonic()
         return True
 
-    def _take_over(self, shared: stored_configuration.SharedConfiguration) -> bool:
-        """Nobody may be coordinating it any more."""
-        if self._monotonic() - self._tried_at < _TAKE_OVER_S:
+    def _take_over(self, roll: configuration_values.Roll) -> bool:
+        """Nobody may be coordinating it any more. A few nodes look often: a hundred would hold up who is."""
+        is_first = self.node in roll_steps.find_first(roll, self._living())
+        if self._monotonic() - self._tried_at < (_TAKE_OVER_S if is_first else LEASE_S):
             return False
         self._tried_at = self._monotonic()
         return self._stored.take_lease()
@@ -278,7 +279,7 @@ class ConfigurationMember:
         return _Report(state=_States.UNREADABLE, pause_s=pause_s, cause=cause)
 
     def _tend_files(self, shared: stored_configuration.SharedConfiguration) -> _Report:
-        pause_s = None if shared.roll is None else _AGAIN_S
+        pause_s = None if shared.roll is None else _REPORTS_S if self._stored.is_held else _AGAIN_S
         local = self._texts.read()
         if local is None:
             return self._unreadable(pause_s)

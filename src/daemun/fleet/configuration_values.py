@@ -12,6 +12,7 @@ import json
 import pathlib
 import re
 import typing
+import zlib
 
 from daemun.core.texts import durations
 from daemun.sources import yaml_positions
@@ -37,6 +38,8 @@ Files = collections.abc.Mapping[str, bytes]
 _MOST_TEXT = 500
 _MOST_PASSED = 100
 """Revisions of before that each one names."""
+_MOST_BYTES = 256 << 20
+"""Of all files together."""
 _ID = re.compile(r"[a-z0-9]{1,64}")
 _PLAIN_NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}")
 
@@ -166,7 +169,8 @@ def files_key(id: str) -> str:  # noqa: A002
 
 
 def encode_files(files: Files) -> bytes:
-    return json.dumps(_to_json(files), indent=1).encode()
+    """Compressed: every node reads them at the same moment, and a database cannot make small what is encrypted."""
+    return zlib.compress(json.dumps(_to_json(files)).encode())
 
 
 def encode(value: Revision | Roll | NodeReport | RefusedChange | FollowedRevision) -> bytes:
@@ -201,8 +205,20 @@ FindFiles = collections.abc.Callable[[str], Files]
 
 
 def decode_files(content: bytes) -> Files:
+    """Also those that an older daemun stored, which were not compressed. Raises: ValueError."""
+    return _files(_load(content if content.startswith(b"{") else _decompress(content)), is_checked=True)
+
+
+def _decompress(content: bytes) -> bytes:
     """Raises: ValueError."""
-    return _files(_load(content), is_checked=True)
+    engine = zlib.decompressobj()
+    try:
+        found = engine.decompress(content, _MOST_BYTES)
+    except zlib.error as error:
+        raise ValueError(f"expected compressed files: {error}") from error
+    if not engine.eof:
+        raise ValueError("expected compressed files: they are cut off, or too large")
+    return found
 
 
 def decode_revision(content: bytes, find_files: FindFiles) -> Revision:

@@ -16,12 +16,20 @@ class FollowedRecord:
 
     def __init__(self, store: ports.Store) -> None:
         self._store = store
+        self._known: tuple[bytes, configuration_values.FollowedRevision] | None = None
 
     def read(self) -> configuration_values.FollowedRevision | None:
         """None: this machine followed none yet. Raises: EnvironmentProblemError."""
         follows = "its files are taken for those of a machine that joins its fleet now"
         key = configuration_values.KEY_OF_NODE
-        return damaged_keys.read(self._store, key, configuration_values.decode_followed, follows=follows)
+        return damaged_keys.read(self._store, key, self._decode, follows=follows)
+
+    def _decode(self, content: bytes) -> configuration_values.FollowedRevision:
+        """It is mostly what it was, and has all files in it. Raises: ValueError."""
+        known = self._known
+        if known is None or known[0] != content:
+            self._known = known = (content, configuration_values.decode_followed(content))
+        return known[1]
 
     def find(self, own: bytes) -> configuration_values.FollowedRevision | None:
         """As `read`. own: the machine's own part of daemun.yaml, which is remembered."""

@@ -43,9 +43,12 @@ class StoredConfiguration:
         self._files: dict[str, configuration_values.Files] = {}
         """By the ids of revisions, as they were read."""
 
-    def look(self) -> SharedConfiguration:
-        """Of what is shared, not of this machine's copy. Raises also: UnreadableValueError."""
-        read = self._store.read_many(_KEYS, under=configuration_values.REPORTS)
+    def look(self, *, has_all_reports: bool = True) -> SharedConfiguration:
+        """Of what is shared, not of this machine's copy. has_all_reports: those of other nodes, too: where every node
+        read those of all with each change, a hundred would read ten thousand. Raises also: UnreadableValueError."""
+        own = () if has_all_reports else (configuration_values.report_key(self._node),)
+        under = configuration_values.REPORTS if has_all_reports else None
+        read = self._store.read_many((*_KEYS, *own), under=under)
         reports = (
             _decode_known(read, key, configuration_values.decode_report) for key in read.found if key not in _KEYS
         )
@@ -84,7 +87,16 @@ class StoredConfiguration:
         return configuration_values.decode_revision(content, self._find_files)
 
     def _decode_roll(self, content: bytes) -> configuration_values.Roll:
-        return configuration_values.decode_roll(content, self._find_files)
+        return configuration_values.decode_roll(content, self._find_copied)
+
+    def _find_copied(self, id_: str) -> configuration_values.Files:
+        """This machine copies what is shared, too: all nodes at once would read each change twice. Under the id of a
+        change there is never anything else. Raises: as `_find_files`."""
+        if id_ not in self._files:
+            with contextlib.suppress(errors.NotFoundInStoreError, errors.EnvironmentProblemError, *_DAMAGED):
+                content = self._store.read(configuration_values.files_key(id_))
+                self._files[id_] = configuration_values.decode_files(content)
+        return self._find_files(id_)
 
     def _find_files(self, id_: str) -> configuration_values.Files:
         """Raises: StoreConflictError: it was replaced meanwhile."""

@@ -209,11 +209,10 @@ class MirroredStore:
             gone = {one.key for one in changed if one.is_deleted}
             there = {one.key for one in changed} - gone
             if found.is_complete:
-                if 0 <= self._cursor.epoch < found.cursor.epoch:
-                    self._bring_again(key for key in there if key_owners.is_kept_newest(key))
                 gone |= {key for key in self._local.list("") if not key_owners.is_of_node(key)} - there
             # Also what is gone is read again: this machine may have written it since it was reported.
-            self._take_all((*sorted(gone), *sorted(there)))
+            went_back = found.is_complete and 0 <= self._cursor.epoch < found.cursor.epoch
+            self._take_all((*sorted(gone), *sorted(there)), went_back=went_back)
             if _is_further(found.cursor, self._cursor):
                 self._remember(found.cursor, self._unread)
 
@@ -259,24 +258,30 @@ class MirroredStore:
             return dict.fromkeys(values, error)
         return self._shared.write_all(values)
 
-    def _bring_again(self, some: collections.abc.Iterable[str]) -> None:
+    def _bring_again(self, read: stored_values.ReadValues) -> bool:
         """What a database that went back has in an older version than this machine's copy, which is what was shared at
-        its cursor: a value of an earlier revision that is another was replaced by then."""
-        for key, one in self._read_shared(some).found.items():
-            if one.revision.isdecimal() and int(one.revision) <= self._cursor.revision:
+        its cursor: a value of an earlier revision that is another was replaced by then. Returns: whether any was."""
+        is_any = False
+        for key, one in read.found.items():
+            at = one.revision
+            if key_owners.is_kept_newest(key) and at.isdecimal() and int(at) <= self._cursor.revision:
                 with contextlib.suppress(errors.NotFoundInStoreError, errors.StoreConflictError):  # another was first
                     newer = self._local.read(key)
                     if newer != one.value:
-                        self._shared.commit([_Change(key=key, value=newer, expected=one.revision)])
+                        is_any = True
+                        self._shared.commit([_Change(key=key, value=newer, expected=at)])
+        return is_any
 
-    def _take_all(self, some: collections.abc.Iterable[str]) -> None:
+    def _take_all(self, some: collections.abc.Iterable[str], *, went_back: bool = False) -> None:
         listed = list(some)
         for begin in range(0, len(listed), _AT_ONCE):
-            self._take(listed[begin : begin + _AT_ONCE])
+            self._take(listed[begin : begin + _AT_ONCE], went_back=went_back)
 
-    def _take(self, some: collections.abc.Sequence[str]) -> None:
-        """Copy what these keys are now. What cannot be read stays as it was known, and is read again later."""
+    def _take(self, some: collections.abc.Sequence[str], *, went_back: bool = False) -> None:
+        """Copy what these keys are now; what cannot be read is read again later. went_back: the database, maybe."""
         read = self._read_shared(some)
+        if went_back and self._bring_again(read):
+            read = self._read_shared(some)
         for key, error in read.unreadable.items():
             self.damage.note(key, str(error))
         values = {key: read.found[key].value if key in read.found else None for key in some}
@@ -296,9 +301,7 @@ class MirroredStore:
             self.damage.clear(_UNCOPIED)
             return
         (key, error), more = next(iter(failed.items())), f" and {len(failed) - 1} more" if len(failed) > 1 else ""
-        message = (
-            f'cannot copy "{key}"{more} of what the fleet shares, so this machine goes on with what it knew: {error}'
-        )
+        message = f'cannot copy "{key}"{more} of the fleet, so this machine goes on with what it knew: {error}'
         self.damage.note(_UNCOPIED, message, severity=model.Severity.ERROR)
 
     def _remember(self, cursor: stored_values.Cursor, unread: frozenset[str]) -> None:

@@ -34,6 +34,10 @@ class Waiter:
         with contextlib.suppress(RuntimeError):  # its loop ended
             self._loop.call_soon_threadsafe(self._event.set)
 
+    def clear(self) -> None:
+        """What woke it so far is about to be looked at."""
+        self._event.clear()
+
     async def wait(self, within_s: float) -> None:
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(within_s):

@@ -97,7 +97,9 @@ class DatabaseRequests:
         seen = self._memory.seen
         with self._connections.one() as connection:
             try:
-                rows = connection.execute(sql, (*values, seen.epoch, seen.rev, seen.change)).fetchall()
+                # Binary: as text, values would be twice as long.
+                given = (*values, seen.epoch, seen.rev, seen.change)
+                rows = connection.execute(sql, given, binary=True).fetchall()
                 if not (rows and rows[0][0]) and seen.sysid:
                     return rows
                 server_memory.follow(connection, self._memory, quiet_s=self._quiet_s)

@@ -19,14 +19,11 @@ SELECT m.moved, m.epoch, m.rev, m.id,
     -- Whether all that came after it can be known.
     v.after >= m.cleaned_rev
         AND (v.after_id IS NULL OR EXISTS (SELECT 1 FROM daemun.change c WHERE c.rev = v.after AND c.id = v.after_id)),
-    i.key, i.rev, i.value IS NULL
+    i.key, i.rev, i.deleted
 FROM (VALUES (%s::text, %s::text, %s::bigint, %s::uuid, %s::integer, %s::bigint, %s::bigint, %s::uuid))
     AS v (first, last, after, after_id, most, epoch, rev, seen)
 CROSS JOIN LATERAL daemun.seen_1(v.epoch, v.rev, v.seen) AS m
-LEFT JOIN LATERAL (
-    SELECT n.key, n.rev, n.value FROM daemun.item n WHERE n.rev > v.after AND n.key >= v.first AND n.key < v.last
-    ORDER BY n.rev FETCH FIRST (v.most) ROWS WITH TIES
-) AS i ON true
+LEFT JOIN LATERAL daemun.changes_1(v.after, v.first, v.last, v.most) AS i ON true
 ORDER BY i.rev, i.key
 
 -- name: commit
