@@ -70,6 +70,14 @@ def test_nothing_is_wrong() -> None:
     assert {step.weight for step in why_story.make_story(FACTS).steps} == {model.Weight.GOOD}
 
 
+def test_a_spelling_that_servers_may_read_as_a_denied_path() -> None:
+    denied = model.Route(path="/admin/", action=model.Respond(status=403))
+    choice = dataclasses.replace(FACTS.choice, site=dataclasses.replace(SITE, routes=(*SITE.routes, denied)))
+    refused = visits(url_facts.HttpAnswer(status=400))
+    for path, kind in (("/Admin/x", "other-spelling"), ("/;x/admin", "other-spelling"), ("/x", "status-400")):
+        assert kinds(url=dataclasses.replace(URL, path=path), choice=choice, visits=refused) == [kind], path
+
+
 def test_names_that_lead_elsewhere() -> None:
     assert kinds(names=url_facts.NameLook(addresses=("198.51.100.1",))) == ["dns-elsewhere"]
     both = url_facts.NameLook(addresses=("192.0.2.1", "2001:db8::1"), own=("192.0.2.1",), reached=("192.0.2.1",))

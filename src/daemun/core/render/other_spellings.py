@@ -49,6 +49,18 @@ def refusals(scope: site_scope.Scope) -> tuple[directive.Directive, ...]:
     )
 
 
+def find_meant(site: model.Site, path: str) -> str | None:
+    """The path of a route that is closed, or may be, of which this one is another spelling."""
+    own = {text for one in site.routes if (text := route_paths.find_literal(one.path)) is not None}
+    closed = (
+        one.path
+        for one in site.routes
+        if _bare(one.path).strip("/") and route_paths.find_literal(one.path) is not None
+        if access_option.OPTION.of(one) is not None or (isinstance(one.action, model.Respond) and one.action.refuses)
+    )
+    return next((one for one in closed if re.match(written(one, own), path)), None)
+
+
 def _joined(alternatives: list[str]) -> list[str]:
     """As few expressions as have room for all of them."""
     found: list[str] = []

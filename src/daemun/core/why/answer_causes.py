@@ -11,6 +11,7 @@ from daemun.core.options import (
     maintenance_option,
     max_body_option,
 )
+from daemun.core.render import other_spellings
 from daemun.core.texts import words
 from daemun.core.why import access_walk, header_causes, logged_errors, page_causes, server_causes, url_facts
 
@@ -196,8 +197,23 @@ def _of_error(facts: url_facts.UrlFacts) -> Causes:
             *server_causes.find_large_head(facts),
             *header_causes.find_too_large(facts),
             *header_causes.find_dropped(facts),
+            *_of_spelling(facts),
         )
         yield from others or (of_status(answer.status),)
+
+
+def _of_spelling(facts: url_facts.UrlFacts) -> Causes:
+    """A path that servers may take for a guarded or denied one."""
+    if facts.answer is None or facts.answer.status != 400 or facts.site is None:
+        return
+    meant = other_spellings.find_meant(facts.site, facts.url.path)
+    if meant is not None:
+        yield url_facts.Cause(
+            kind="other-spelling",
+            cause=f"servers may read {words.quoted(facts.url.path, at_most=100)} as {words.quoted(meant)}, which is "
+            "not for everybody, so the gate refuses this spelling (400)",
+            cure="write the path as the route has it, or give this spelling a route of its own if it is another page",
+        )
 
 
 def _of_other_name(facts: url_facts.UrlFacts) -> Causes:
