@@ -38,6 +38,7 @@ def make(
     middle_starts: datetime.timedelta = -DAY,
     middle_ends: datetime.timedelta = 900 * DAY,
     is_ca: bool = True,
+    must_staple: bool = False,
 ) -> Pair:
     """starts, ends: from now. uses: None: no such extension. issuer_url: where the intermediate can be fetched.
     middle_starts, middle_ends, is_ca: of the intermediate."""
@@ -58,6 +59,8 @@ def make(
                 [x509.AccessDescription(oid.AuthorityInformationAccessOID.CA_ISSUERS, place)]
             )
         )
+    if must_staple:
+        more.append(x509.TLSFeature([x509.TLSFeatureType.status_request]))
     leaf = _sign(_name(hosts[0]), own_key, middle_name, middle_key, now + starts, now + ends, more=tuple(more))
     form = serialization.PrivateFormat.TraditionalOpenSSL
     if isinstance(own_key, ed25519.Ed25519PrivateKey | ed448.Ed448PrivateKey):

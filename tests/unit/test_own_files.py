@@ -4,6 +4,7 @@ import collections.abc
 import datetime
 import pathlib
 import ssl
+import subprocess
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec, ed448, ed25519, rsa
@@ -226,3 +227,24 @@ def test_a3_the_moment_when_something_else_will_be_said(tmp_path: pathlib.Path) 
     assert own_files.changes_at(found, NOW) == found.not_after
     assert own_files.changes_at(found, found.not_before - DAY) == found.not_before
     assert own_files.changes_at(found, found.chain[1].not_valid_after_utc) is None
+
+
+def test_a3_a_staple_that_is_never_sent(tmp_path: pathlib.Path) -> None:
+    ((severity, message),) = faults(tmp_path, own_certificates.make(HOST, must_staple=True))
+    assert (severity, "must-staple" in message) == ("warning", True)
+
+
+def test_a3_signed_with_sha1(tmp_path: pathlib.Path) -> None:
+    """No browser takes it; its own signature is looked at by nobody."""
+    openssl = ("openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-sha1", "-days", "60")
+    signed = (*openssl, "-subj", f"/CN={HOST}", "-addext", f"subjectAltName=DNS:{HOST}")
+    made = (*signed, "-keyout", "own.key", "-out", "own.pem")
+    subprocess.run(made, cwd=tmp_path, check=True, capture_output=True)
+    of_itself = own_files.read(spec_of(tmp_path))
+    assert own_files.find_faults(of_itself, spec_of(tmp_path), NOW + DAY) == ()
+    ca = ("-keyout", "ca.key", "-out", "ca.pem")
+    subprocess.run((*openssl, "-subj", "/CN=Old CA", *ca), cwd=tmp_path, check=True, capture_output=True)
+    by_a_ca = (*made, "-CA", "ca.pem", "-CAkey", "ca.key")
+    subprocess.run(by_a_ca, cwd=tmp_path, check=True, capture_output=True)
+    found = own_files.find_faults(own_files.read(spec_of(tmp_path)), spec_of(tmp_path), NOW + DAY)
+    assert any("SHA-1" in problem.message and problem.severity is model.Severity.ERROR for problem in found)

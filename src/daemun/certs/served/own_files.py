@@ -14,7 +14,7 @@ import warnings
 
 import certifi
 from cryptography import exceptions, x509
-from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed448, ed25519
 from cryptography.x509 import oid
 
@@ -121,6 +121,8 @@ def _unusable(
     key = _name_key(found.leaf)
     if key is not None and key not in _SOME_TAKE:
         yield f"has a key of {key}, which no browser takes; {_OTHER_KEY}"
+    if _is_signed_as_of_old(found.leaf):
+        yield "is signed with SHA-1 or MD5, which no browser takes; get one that is signed with SHA-256"
 
 
 def _doubtful(
@@ -135,7 +137,27 @@ def _doubtful(
     key = _name_key(found.leaf)
     if key in _SOME_TAKE:
         yield f"has a key of {key}, which {_SOME_TAKE[key]}; {_OTHER_KEY}"
+    if _demands_staple(found.leaf):
+        yield "demands a stapled OCSP answer (must-staple), which is not sent, so Firefox refuses it; get one without"
     yield from chain_links.find_broken(found.chain, now, {*trusted, *_system_roots()})
+
+
+def _is_signed_as_of_old(leaf: x509.Certificate) -> bool:
+    """Of one that is its own issuer nobody looks at the signature."""
+    try:
+        digest = leaf.signature_hash_algorithm
+    except exceptions.UnsupportedAlgorithm:
+        return False
+    return leaf.issuer != leaf.subject and isinstance(digest, hashes.SHA1 | hashes.MD5)
+
+
+def _demands_staple(leaf: x509.Certificate) -> bool:
+    """RFC 7633."""
+    try:
+        features = leaf.extensions.get_extension_for_class(x509.TLSFeature).value
+    except (x509.ExtensionNotFound, ValueError):
+        return False
+    return x509.TLSFeatureType.status_request in features
 
 
 def _is_for_servers(leaf: x509.Certificate) -> bool:
