@@ -363,3 +363,25 @@ def test_what_stands_in_the_place_of_another_kind_is_set_aside(daemon: Daemon) -
                 one.unlink()
         daemon.wait(lambda: ".damaged-1" not in daemon.cli("status").stdout, "the report to end")
         assert daemon.terminate() == 0
+
+
+def test_folders_of_the_store_that_are_files(daemon: Daemon) -> None:
+    """B2: it was "a defect in daemun", and every site was down for it."""
+    daemon.write("sites:\n" + signpost("a.test", "a"))
+    daemon.start()
+    daemon.wait_sign("a.test", "a")
+    assert daemon.terminate() == 0
+    store = daemon.state / "store"
+    names = ("accounts", "ca", "certs", "discovery", "history")
+    for name in names:
+        shutil.rmtree(store / name, ignore_errors=True)
+        (store / name).write_text("x")
+    daemon.start()
+    daemon.wait_sign("a.test", "a")
+    for name in names:
+        text = f"{store / f'~{name}.damaged-1'}"
+        daemon.wait(functools.partial(_is_told, daemon, text), f"{text} to be told")
+        pathlib.Path(text).unlink()
+    daemon.wait(lambda: ".damaged-1" not in daemon.cli("status").stdout, "the report to end")
+    assert "Traceback" not in daemon.log_file.read_text()
+    assert daemon.terminate() == 0

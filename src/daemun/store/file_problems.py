@@ -10,6 +10,11 @@ from daemun import causes, errors
 _FULL = {errno.ENOSPC, errno.EDQUOT}
 
 
+class PlaceTakenError(errors.EnvironmentProblemError, ValueError):
+    """A value has its place where a folder of values belongs, or the other way round: of keys of daemun's own, somebody
+    put it there. What such a store refuses is a fault of the machine, as a disk that cannot be written is."""
+
+
 @contextlib.contextmanager
 def explained(verb: str, path: pathlib.Path) -> collections.abc.Iterator[None]:
     """Raises: EnvironmentProblemError for each OSError of the block."""

@@ -24,7 +24,7 @@ from daemun import causes, durable, errors, folders, regular_files
 from daemun.control import damage_report, stored_values
 from daemun.control.lease import LEASE_S, Lease
 from daemun.store import file_commits, file_leases, keys, process_lock
-from daemun.store.file_problems import explained, unknown_when_it_fails
+from daemun.store.file_problems import PlaceTakenError, explained, unknown_when_it_fails
 
 _TEMPORARY = "~new-"
 _ATTEMPTS = 100
@@ -217,10 +217,14 @@ class FileStore:
     def _refuse_conflict(self, key: str, deleted: collections.abc.Container[str] = ()) -> None:
         for parent in keys.parents(key):
             if parent not in deleted and self._path(parent).is_file():
-                raise ValueError(f'cannot write "{key}": "{parent}" holds a value')
+                raise self._place_taken(key, parent)
         for other in self._scan(key):
             if other not in deleted:
-                raise ValueError(f'cannot write "{key}": "{other}" holds a value')
+                raise self._place_taken(key, other)
+
+    def _place_taken(self, key: str, other: str) -> PlaceTakenError:
+        cure = f"move {self._path(other)} away, or delete it"
+        return PlaceTakenError(f'cannot write "{key}": "{other}" holds a value; {cure}')
 
     def _scan(self, prefix: str) -> dict[str, tuple[int, int]]:
         """Every key under the prefix with what distinguishes one version of its file from the next (inode, time)."""

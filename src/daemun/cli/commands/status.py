@@ -134,6 +134,8 @@ def summary_of(answer: Json, *, is_part: bool = False) -> list[str]:
         lines.append(verdict.count_sites(answer))
     elif is_part:
         lines.append("no site or stream is in such a state")
+    elif answer["generation"] is None:
+        lines.append("nothing is live yet; after a start the first configuration is applied within seconds")
     else:
         lines.append("no sites yet; add one with: daemun add HOST TARGET")
     return lines
