@@ -38,7 +38,9 @@ def _find_unreachable(routes: tuple[model.Route, ...]) -> Found:
         yield from ((route, cause) for route in routes if route_paths.is_prefix(route.path))
         return
     for route in filter(lambda one: route_paths.is_prefix(one.path), routes):
-        taker = next((one for one in before if _takes_all_below(one.path, route.path)), None)
+        # Of a container, its owner cannot change the file's, and is not told what it takes.
+        others = (one for one in before if one.origin.source == route.origin.source)
+        taker = next((one for one in others if _takes_all_below(one.path, route.path)), None)
         if taker is not None:
             better = "".join(sign if sign.isalnum() or sign in "/_-" else f"\\{sign}" for sign in route.path)
             yield (
