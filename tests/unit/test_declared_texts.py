@@ -2,6 +2,7 @@
 
 import ast
 import collections.abc
+import ipaddress
 import itertools
 import pathlib
 import re
@@ -11,6 +12,7 @@ import pytest
 from daemun import package_data
 from daemun.core import model
 from daemun.core.dashboard import lamps
+from daemun.core.issuance.preflight import facts, name_addresses, port80, preflight_words
 from daemun.core.nginx_builds import nginx_weaknesses
 from daemun.core.options import catalogue, option
 from daemun.core.served import server_answers
@@ -68,9 +70,8 @@ def of_lamps() -> collections.abc.Iterator[str]:
             yield from (str(part.value) for part in parts if isinstance(part, ast.Constant))
 
 
-def of_strings(path: pathlib.Path) -> collections.abc.Iterator[str]:
-    """Each text of a module, with `{0}`, `{1}` for what is put into it."""
-    tree = ast.parse(path.read_text())
+def of_strings(tree: ast.AST) -> collections.abc.Iterator[str]:
+    """Each text of a module, with `{}` for what is put into it."""
     inner = {id(part) for node in ast.walk(tree) if isinstance(node, ast.JoinedStr) for part in node.values}
     for node in ast.walk(tree):
         if isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in inner:
@@ -94,11 +95,34 @@ def of_states() -> collections.abc.Iterator[str]:
         *core.parent.joinpath("sources", "docker").glob("*.py"),
     ]
     for path in modules:
-        for text in of_strings(path):
+        for text in of_strings(ast.parse(path.read_text())):
             for one in (text, *text.split("; ")):
                 yield number(one)
                 yield number(one.removeprefix("{}"))
                 yield number(one.removesuffix("{}"))
+
+
+def of_preflight() -> collections.abc.Iterator[str]:
+    """All that is said of what was looked at before an order and was not as it should be, each of its sentences."""
+    for path in pathlib.Path(preflight_words.__file__).parent.glob("*.py"):
+        tree = ast.parse(path.read_text())
+        for node in ast.walk(tree):
+            if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant):
+                node.value.value = ""  # a docstring
+            if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == "good":
+                node.args = []
+        for text in of_strings(tree):
+            for one in text.split("; "):
+                number_of_words = len(one.split())
+                if number_of_words > 2 or (number_of_words > 1 and "{}" in one):
+                    yield number(re.sub(r"^\{\}(?=[a-z])", "", one))
+
+
+NO_SENTENCES = {
+    *("%Y-%m-%d %H:%M:%S UTC", "{0} minutes", "{0} hours", "{0} days"),
+    *('{0} CAA 0 {1} "{2}"', "{0}: {1}"),
+}
+"""What stands in sentences as it is."""
 
 
 def number(text: str) -> str:
@@ -106,10 +130,24 @@ def number(text: str) -> str:
     return re.sub(r"\{\}", lambda _: f"{{{next(numbers)}}}", text)
 
 
-FRAMES = {"route {0}: {1}", "{0} (and {1} more)", "`daemun certs renew {0}` tries at once"}
+FRAMES = {
+    "route {0}: {1}",
+    "{0} (and {1} more)",
+    "`daemun certs renew {0}` tries at once",
+    "no certificate is asked for {0}: {1}: {2}",
+    "before that, daemun found: {0}: {1}",
+}
 """Of texts that are put together of others."""
 STATES = {one for one in of_states() if one in TABLE} | FRAMES
-NEEDED = {*STATES, *of_forms(), *of_endpoints(), *of_commands(), *of_weaknesses(), *of_lamps()}
+NEEDED = {
+    *STATES,
+    *(set(of_preflight()) - NO_SENTENCES),
+    *of_forms(),
+    *of_endpoints(),
+    *of_commands(),
+    *of_weaknesses(),
+    *of_lamps(),
+}
 
 
 def test_none_is_missing_and_none_is_left_over() -> None:
@@ -193,6 +231,29 @@ def test_the_most_common_states_have_a_korean_form() -> None:
         for text in (one.cause, one.cure):
             assert text is not None
             assert re.search(r"[가-힣]", declared_texts.translate(text, "ko")), text
+
+
+def test_what_was_looked_at_before_an_order_has_a_korean_form() -> None:
+    """As it stands where a certificate is not ordered for it, or its order failed."""
+    host = "a.test"
+    context = facts.OrderContext(host=host, is_public=True)
+    own, other = ipaddress.ip_address("9.9.9.9"), ipaddress.ip_address("8.8.8.8")
+    here = facts.ThisMachine(addresses=frozenset({own}), listens=True)
+    visits = [facts.PreflightVisit(address=other, reach=reach, detail="HTTP 200") for reach in facts.Reach]
+    found = [
+        *name_addresses.judge_names(facts.Names(addresses=(), exists=False), context, here),
+        *name_addresses.judge_names(facts.Names(addresses=(), exists=True), context, here),
+        *name_addresses.judge_names(facts.Names(addresses=(ipaddress.ip_address("10.0.0.1"),)), context, here),
+        *(one for visit in visits for one in port80.judge_visits([visit], context, here)),
+        *port80.judge_visits(visits, context, here),
+    ]
+    wrong = [one for one in found if one.weight is not model.Weight.GOOD]
+    assert len(wrong) > 15
+    for one in wrong:
+        for text in (f'no certificate is asked for "{host}": {one}', f"before that, daemun found: {one}"):
+            translated = declared_texts.translate(text, "ko")
+            left = re.sub(r"`[^`]*`|[A-Za-z0-9/.:_-]*[./:_-][A-Za-z0-9/.:_-]*", "", translated)
+            assert not re.search(r"\b[a-z]{3,} [a-z]{3,}\b", left), (text, translated)
 
 
 def test_what_strangers_write_takes_no_time_and_stays() -> None:

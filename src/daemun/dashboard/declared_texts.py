@@ -15,7 +15,7 @@ _PARTS = re.compile(r"(?:^|; )(?=[a-z0-9_*]+: )")
 _VALUE = re.compile(r"\{(\d)\}")
 LONGEST_SENTENCE = 1000
 """Of a longer one, such as with the words of a CA, nothing is sought."""
-_DEEPEST = 3
+_DEEPEST = 4
 
 
 def translate(text: str, language: str) -> str:

@@ -76,8 +76,10 @@ def _judge_grants(
     record = f'{at} CAA 0 {kind} "{identities[0]}"'
     if not ours:
         named = [words.quoted(grant.issuer) for grant in grants if grant.issuer]
-        who = f"only {words.listed(named, last='and')}" if named else "nobody"
-        message = f"the CAA records of {at} allow {who} to sign, not this CA ({identities[0]})"
+        message = f"the CAA records of {at} allow nobody to sign, not this CA ({identities[0]})"
+        if named:
+            only = words.listed(named, last="and")
+            message = f"the CAA records of {at} allow only {only} to sign, not this CA ({identities[0]})"
         cure = f"add the record `{record}`, or name a CA that they allow under `acme.directory`"
         return preflight_words.fails_for_sure(TOPIC, message, cure, context)
     method = context.challenge.value

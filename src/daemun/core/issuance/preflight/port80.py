@@ -13,16 +13,6 @@ TOPIC = "reach"
 WAIT_S = 5
 """How long an answer is waited for. Let's Encrypt waits 10 s."""
 
-_CAUSES = {
-    facts.Reach.REFUSED: "nothing accepts connections at {where}",
-    facts.Reach.SILENT: f"{{where}} does not answer within {WAIT_S} s, as behind a firewall",
-    facts.Reach.NO_WAY: "there is no way from here to {address} ({detail})",
-    facts.Reach.CLOSED: "what listens at {where} closes the connection without an answer in HTTP",
-    facts.Reach.ACCOUNT: "{where} leads to another daemun or ACME client, which answers for another account",
-    facts.Reach.MOVED: "a request for a proof at {where} is redirected to {detail}",
-    facts.Reach.LOOP: "a request for a proof at {where} is redirected without an end",
-    facts.Reach.OTHER: "another server answers at {where}: {detail}",
-}
 _SHUT = frozenset({facts.Reach.REFUSED, facts.Reach.SILENT, facts.Reach.CLOSED, facts.Reach.NO_WAY})
 _REDIRECTED = frozenset({facts.Reach.MOVED, facts.Reach.LOOP})
 
@@ -81,10 +71,8 @@ def _judge_stale(
     is_v6 = visit.address.version == 6
     kind = "AAAA" if is_v6 else "A"
     others = [address for address in reached if address.version != visit.address.version]
-    message = (
-        f"its {kind} record {visit.address} does not lead here, while {preflight_words.joined(others or reached)} does"
-    )
-    message = f"{message}: {_cause(visit)}"
+    leads = preflight_words.joined(others or reached)
+    message = f"its {kind} record {visit.address} does not lead here, while {leads} does: {_cause(visit)}"
     if is_v6:
         message += "; CAs and visitors try IPv6 first"
     cure = f"remove that {kind} record, or make it point to this machine"
@@ -95,7 +83,16 @@ def _judge_stale(
 
 def _cause(visit: facts.PreflightVisit) -> str:
     where = f"port 80 of {visit.address}"
-    return _CAUSES[visit.reach].format(where=where, address=visit.address, detail=visit.detail)
+    causes = {
+        facts.Reach.REFUSED: f"nothing accepts connections at {where}",
+        facts.Reach.SILENT: f"{where} does not answer within {WAIT_S} s, as behind a firewall",
+        facts.Reach.NO_WAY: f"there is no way from here to {visit.address} ({visit.detail})",
+        facts.Reach.CLOSED: f"what listens at {where} closes the connection without an answer in HTTP",
+        facts.Reach.ACCOUNT: f"{where} leads to another daemun or ACME client, which answers for another account",
+        facts.Reach.MOVED: f"a request for a proof at {where} is redirected to {visit.detail}",
+        facts.Reach.LOOP: f"a request for a proof at {where} is redirected without an end",
+    }
+    return causes.get(visit.reach, f"another server answers at {where}: {visit.detail}")
 
 
 def _cure(visit: facts.PreflightVisit, here: facts.ThisMachine) -> str:
