@@ -66,6 +66,7 @@ SECRET = frozenset(
 _NO_PATHS = ("/", "$", "syslog:", "memory:", "data:", "engine:", "store:", "unix:", "@")
 _WORDS = frozenset({"off", "on", "stderr"})
 
+_CERTIFICATE = frozenset({"ssl_certificate"})
 _AT_EACH_REQUEST = frozenset({"auth_basic_user_file"})
 """nginx opens these when a visitor comes, and logs nothing at its start where one is missing."""
 
@@ -97,17 +98,38 @@ Raises: EnvironmentProblemError when there is none."""
 
 
 def find_problems(snapshot: model.Snapshot, find_worker: FindWorker) -> list[model.Problem]:
-    """Files that hand-written nginx names and nginx opens when a visitor comes: it would answer 403, without a word.
+    """Files that hand-written nginx names and nginx opens when a visitor comes: it would answer 403, or end the
+    handshake, without a word.
 
     Blocking, microseconds.
     """
+    certificates = _find_certificates(snapshot)
     named = _find_all(snapshot)
     if not named:
-        return []
+        return certificates
     with contextlib.suppress(errors.EnvironmentProblemError):  # reported where nginx is to be started
         worker = find_worker(user_option.OPTION.of(snapshot.globals or model.Globals()))
-        return [problem for host, line in named for problem in _judge(host, line, worker)]
-    return []
+        return certificates + [problem for host, line in named for problem in _judge(host, line, worker)]
+    return certificates
+
+
+def _find_certificates(snapshot: model.Snapshot) -> list[model.Problem]:
+    """Those that stand beside the site's own, which nginx loads at a handshake alone."""
+    found = []
+    for site in snapshot.sites:
+        if not site.enabled or site.tls.mode is model.TlsMode.OFF:
+            continue
+        for line in _find_named(site.snippet, _CERTIFICATE):
+            path = line.args[0].value
+            cause = _why_unreadable(pathlib.Path(path), None)
+            seen = "is beside the site's own, and visitors get either of them" if cause is None else "ends handshakes"
+            why = "" if cause is None else f": cannot read {path}: {cause}"
+            cure = f"write `tls: {{certificate: {path}, key: FILE}}` in the site in its place"
+            severity = model.Severity.WARNING if cause is None else model.Severity.ERROR
+            origin = model.Origin(source="file", place=line.beside)
+            message = f"`{line.name}` {seen}{why}; {cure}"
+            found.append(model.Problem(origin=origin, message=message, host=site.host, severity=severity))
+    return found
 
 
 def find_passwords(snapshot: model.Snapshot) -> tuple[str, ...]:
