@@ -25,6 +25,7 @@ from bench import (
     counting,
     dashboard,
     figures,
+    fleet,
     machine,
     memory,
     plan,
@@ -50,6 +51,7 @@ MEASUREMENTS: dict[str, collections.abc.Callable[[plan.Plan], figures.Section]] 
     "counting": counting.measure,
     "dashboard": dashboard.measure,
     "memory": memory.measure,
+    "fleet": fleet.measure,
 }
 """In the order of the report."""
 
