@@ -25,14 +25,12 @@ from daemun.store.postgresql import (
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger()
 
-_MARGIN_S = 5.0
-"""For clocks that run at another speed."""
+_MARGIN_S = 5.0  # for clocks that run at another speed
 _AT_ONCE = 500
 _LOOK_AGAIN_S = 1.0
 _TOGETHER_S = 0.1
 """What changes within this time is read together: of a hundred nodes that report something each reads all."""
-_BEAT_PATIENCE_S = 1.0
-"""The next one comes soon."""
+_BEAT_PATIENCE_S = 1.0  # the next one comes soon
 _PROOF = re.compile(r"([0-9]{1,18}) ([0-9a-f]{32}) ([0-9]{1,9}:[0-9a-f]{32})")
 """Of a heartbeat: its stamp, the digest of `about`, and the signature (`fleet_key.FleetKey.sign`)."""
 
@@ -257,8 +255,6 @@ class PostgresqlStore:
         there = tuple(stored_values.ChangedKey(key=key, is_deleted=False) for key in self.list(prefix))
         return stored_values.ChangedKeys(keys=there, cursor=_cursor(epoch, rev, change), is_complete=True)
 
-    # --- nodes -----------------------------------------------------------------------------------------------------
-
     def beat(
         self,
         node: str,
@@ -329,8 +325,6 @@ class PostgresqlStore:
     def read_clock_s(self) -> float:
         """The database's time, in seconds since the epoch. Raises: EnvironmentProblemError."""
         return float(self._requests.send("clock")[0][1])
-
-    # --- for commands ----------------------------------------------------------------------------------------------
 
     def create_tables(self) -> None:
         """Or add what a newer version needs. Raises: EnvironmentProblemError."""
