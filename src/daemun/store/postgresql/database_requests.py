@@ -8,6 +8,7 @@ import typing
 import psycopg
 
 from daemun import errors
+from daemun.control import stored_values
 from daemun.store.postgresql import database_connections, request_texts, server_memory
 
 Row = tuple[typing.Any, ...]
@@ -128,3 +129,12 @@ class _BrokenError(Exception):
     def __init__(self, cause: psycopg.Error) -> None:
         super().__init__(str(cause))
         self.cause = cause
+
+
+def expected_revision(change: stored_values.KeyChange) -> int | None:
+    """A revision of another store is never the right one."""
+    if change.expected is None:
+        return None
+    if change.expected == stored_values.ABSENT:
+        return 0
+    return int(change.expected) if change.expected.isdecimal() else -1

@@ -175,7 +175,7 @@ class PostgresqlStore:
             [change.key for change in changes],
             [None if one is None else one.content for one in encrypted],
             [None if one is None else one.key_id for one in encrypted],
-            [_expected(change) for change in changes],
+            [database_requests.expected_revision(change) for change in changes],
             *held,
         )
         _, epoch, outcome, rev, key, other = self._requests.send("commit", values)[0]
@@ -389,12 +389,3 @@ def _range(prefix: str | None) -> tuple[str, str]:
     if prefix is None:
         return "", ""
     return (f"{keys.check(prefix)}/", f"{prefix}0") if prefix else ("", "~")
-
-
-def _expected(change: stored_values.KeyChange) -> int | None:
-    """A revision of another store is never the right one."""
-    if change.expected is None:
-        return None
-    if change.expected == stored_values.ABSENT:
-        return 0
-    return int(change.expected) if change.expected.isdecimal() else -1
