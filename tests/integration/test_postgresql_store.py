@@ -217,37 +217,63 @@ def test_an_older_daemun_goes_on_beside_a_newer_one_until_all_are_new(server: po
     newer = (
         *database_schema.migrations(),
         database_schema.Migration(
-            number=2,
+            number=3,
             expand="ALTER TABLE daemun.node ADD COLUMN zone text; CREATE TABLE daemun.zone (name text)",
             contract="DROP FUNCTION daemun.beat_1",
         ),
     )
     store.beat("node-old", "", stored_values.Cursor(), stamp=1)
+    execute(server, "UPDATE daemun.meta SET oldest_format = 2")
     with psycopg.connect(url(server), autocommit=True) as connection:
         try:
             for _ in range(2):
                 database_schema.expand(connection, newer)
-            assert database_schema.check(connection, newer) == (2, 1)
-            assert not database_schema.contract(connection, [2, 1], newer)
+            assert database_schema.check(connection, newer) == (3, 2)
+            assert not database_schema.contract(connection, [3, 2], newer)
             # The older one knows nothing of it.
             store.check_tables()
             store.create_tables()
             store.write("a", b"1")
             store.beat("node-old", "", stored_values.Cursor(), stamp=1)
             for _ in range(2):
-                assert database_schema.contract(connection, [2], newer)
+                assert database_schema.contract(connection, [3], newer)
             with pytest.raises(errors.EnvironmentProblemError, match="all other machines run a newer daemun"):
                 store.check_tables()
         finally:
             connection.execute("DROP SCHEMA daemun CASCADE")
 
 
+_OF_VERSION_1 = """
+DROP FUNCTION daemun.changes_1;
+CREATE FUNCTION daemun.clean_1(kept_s float8) RETURNS void LANGUAGE sql AS '';
+UPDATE daemun.meta SET format = 1, oldest_format = 1
+"""
+
+
+def test_tables_that_the_first_version_made_are_upgraded_wherever_they_are_reached(
+    server: postgresql.Server, store: Store
+) -> None:
+    """At a start, or later, where the database could not be reached then."""
+    store.write("a", b"1")
+    versions = "SELECT format, oldest_format, to_regproc('daemun.clean_1') IS NULL FROM daemun.meta"
+    for use in (store.upgrade_tables, lambda: None):
+        execute(server, _OF_VERSION_1)
+        use()
+        found = store.read_changes("", stored_values.Cursor(epoch=1, revision=0))
+        assert [one.key for one in found.keys] == ["a"]
+        assert execute(server, versions) == [(2, 1, False)], "an older daemun may use it still"
+        store.beat("a", "{}", stored_values.Cursor(), stamp=1)
+        store.clean()
+        assert execute(server, versions) == [(2, 2, True)]
+
+
 def test_a_newer_daemun_adds_what_it_needs_and_drops_what_no_node_uses(
     server: postgresql.Server, store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     added = database_schema.Migration(
-        number=2, expand="CREATE TABLE daemun.zone (name text)", contract="DROP FUNCTION daemun.beat_1"
+        number=3, expand="CREATE TABLE daemun.zone (name text)", contract="DROP FUNCTION daemun.beat_1"
     )
+    execute(server, "UPDATE daemun.meta SET oldest_format = 2")
     store.beat("old", "{}", stored_values.Cursor(), stamp=1)
     store.beat("forged", "{}", stored_values.Cursor(), stamp=1)
     execute(server, "UPDATE daemun.node SET proof = 'none' WHERE id = 'forged'")
@@ -256,13 +282,13 @@ def test_a_newer_daemun_adds_what_it_needs_and_drops_what_no_node_uses(
     formats = "SELECT format, oldest_format FROM daemun.meta"
     try:
         store.upgrade_tables()
-        assert execute(server, formats) == [(2, 1)]
+        assert execute(server, formats) == [(3, 2)]
         store.beat("new", "{}", stored_values.Cursor(), stamp=2)
         store.clean()
-        assert execute(server, formats) == [(2, 1)], "the old one lives"
+        assert execute(server, formats) == [(3, 2)], "the old one lives"
         store.beat("old", "{}", stored_values.Cursor(), stamp=3)  # it was upgraded
         store.clean()
-        assert execute(server, formats) == [(2, 2)]
+        assert execute(server, formats) == [(3, 3)]
         assert execute(server, "SELECT to_regproc('daemun.beat_1')") == [(None,)]
     finally:
         execute(server, "DROP SCHEMA daemun CASCADE")

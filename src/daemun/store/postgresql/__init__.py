@@ -1,7 +1,8 @@
 """The store of a fleet in PostgreSQL; imported only in a fleet, as psycopg is.
 
-schema_1.sql          the tables, and each decision as one function, made by one statement of a client
-database_schema       versions of that: expand, wait for all, contract
+schema_1.sql          the tables
+functions_1.sql       each decision as one function, made by one statement of a client
+database_schema       versions of both: expand, wait for all, contract
 requests.sql          what is sent, each in one round trip; request_texts finds it by name
 database_connections  connections that end when their server does, and its errors in words
 server_memory         which server answers, and whether it forgot something (a failover, an older copy)

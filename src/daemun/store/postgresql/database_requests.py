@@ -9,7 +9,7 @@ import psycopg
 
 from daemun import errors
 from daemun.control import stored_values
-from daemun.store.postgresql import database_connections, request_texts, server_memory
+from daemun.store.postgresql import database_connections, database_schema, request_texts, server_memory
 
 Row = tuple[typing.Any, ...]
 _PAUSE_S = 0.1
@@ -94,7 +94,7 @@ class DatabaseRequests:
             time.sleep(_PAUSE_S)
 
     def _try(self, sql: str, values: collections.abc.Sequence[object]) -> list[Row] | None:
-        """None: the database is another one; it was looked at."""
+        """None: the database is another one, and was looked at; or its tables were those of an older daemun."""
         seen = self._memory.seen
         with self._connections.one() as connection:
             try:
@@ -104,6 +104,10 @@ class DatabaseRequests:
                 if not (rows and rows[0][0]) and seen.sysid:
                     return rows
                 server_memory.follow(connection, self._memory, quiet_s=self._quiet_s)
+            except psycopg.errors.UndefinedFunction:  # the database was not reached at this daemun's start
+                if not database_schema.upgrade(connection):
+                    raise
+                return None
             except psycopg.Error as error:
                 if connection.broken:
                     raise _BrokenError(error) from error

@@ -32,7 +32,16 @@ class Migration:
 
 @functools.cache
 def migrations() -> tuple[Migration, ...]:
-    return (Migration(number=1, expand=package_data.read_bytes("store/postgresql/schema_1.sql").decode()),)
+    functions = _read("functions_1.sql")
+    return (
+        Migration(number=1, expand=f"{_read('schema_1.sql')}{functions}"),
+        # `changes_1`, and a `commit_1` with fewer notices. Whoever changes a function adds a version as this one.
+        Migration(number=2, expand=functions, contract="DROP FUNCTION IF EXISTS daemun.clean_1(float8)"),
+    )
+
+
+def _read(name: str) -> str:
+    return package_data.read_bytes(f"store/postgresql/{name}").decode()
 
 
 def newest() -> int:
@@ -61,11 +70,13 @@ def expand(connection: database_connections.Connection, known: tuple[Migration, 
                 connection.execute("UPDATE daemun.meta SET format = %s", (one.number,))
 
 
-def upgrade(connection: database_connections.Connection) -> None:
-    """Add what tables that are there lack. Raises: as `check`."""
+def upgrade(connection: database_connections.Connection) -> bool:
+    """Add what tables that are there lack. Returns: whether they lacked anything. Raises: as `check`."""
     number, _ = check(connection)
-    if number < newest():
-        expand(connection)
+    if number >= newest():
+        return False
+    expand(connection)
+    return True
 
 
 def contract(
