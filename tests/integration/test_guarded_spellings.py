@@ -54,6 +54,8 @@ ODD = (
     "/x\\..\\admin/",
     "\\admin\\",
     "/x/..%5cadmin/",
+    *("/x%5c..%5cadmin/", "/x%5C%2e./admin/x", "/%5c..%5c/admin", "/x%5c..;/admin/"),
+    *("/x%2f..;/admin/", "/x%2F.%2e%3b%2fadmin"),
     "/admin/%00",
     "*",
     *("/admin;x", "/admin;x/y", "/;/admin", "/;x=1;y/admin/", "/%3b/admin/x", "/admin%3bx/", "/Admin", "/ADMIN/x"),

@@ -17,10 +17,11 @@ from daemun.core.options import access_option
 from daemun.core.render import effective_access, site_scope
 from daemun.core.texts import names, route_paths
 
-_TWO_READINGS = r"#|^[^?]*(?:\\|/(?:\.|%2e){1,2}(?:;|%3b|%5c))"
+_TWO_READINGS = r"#|^[^?]*(?:\\|(?:/|%2f)(?:\.|%2e){1,2}(?:;|%3b|%5c)|%5c(?:\.|%2e){1,2}(?:[/;?]|%2f|%3b|%5c|$))"
 """What no browser sends, and what servers read as another path than nginx does, which passes it on as it came: for
-nginx a path ends at "#"; Java's servers drop ";..." of each part before they resolve "..", and for some "\\" is "/".
-"#" and "\\" may not stand in a path (RFC 9112 section 3.2, RFC 3986 section 3.3); browsers do send "\\" in a query."""
+nginx a path ends at "#"; Java's servers drop ";..." of each part before they resolve "..", and for some "\\" is "/", on
+either side of "..". "#" and "\\" may not stand in a path (RFC 9112 section 3.2, RFC 3986 section 3.3); browsers do send
+"\\" in a query."""
 
 _SLASHES = r"(?:[/\\]++(?:;[^/\\]*+)?)++"
 _BEHIND_NAME = r"[. ]*+(?:;[^/\\]*+)?"
