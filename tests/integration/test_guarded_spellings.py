@@ -151,6 +151,8 @@ def test_the_table_is_read_as_servers_could() -> None:
         assert read_leniently(spelling) == "/admin"
 
 
+QUOTES = "'\"" * 60
+"""In a file of nginx each is longer than in a path."""
 CLOSED = ("/admin/", "= /metrics", "/Api", "/api", "/other/", "/a b/\N{HANGUL SYLLABLE GA}/")
 """What a site of `closed` refuses to everybody by a fixed status; /api and /Api are two paths that are meant."""
 
@@ -173,7 +175,12 @@ def closed(one: echo.EchoServer) -> collections.abc.Iterator[rendered.Running]:
         route("= /private.txt", there, options=allow),
         route("/a b/", model.Respond(status=404)),
     )
-    with rendered.running(*sites, dav) as running:
+    let_in = catalogue.values(access_option.OPTION.set(Access(allow=("127.0.0.1",))))
+    for_all = catalogue.values(access_option.OPTION.set(Access(allow=("public",), connections=20)))
+    hook = site("hook.test", route("/", there, options=let_in), route("/hook/", there, options=for_all))
+    short = site("short.test", route("/", there), route("/admin", there, options=allow))
+    quoted = (model.Route(path=f"/{number}{QUOTES}/", action=refused) for number in range(9))
+    with rendered.running(*sites, dav, hook, short, site("quoted.test", route("/", there), *quoted)) as running:
         yield running
 
 
@@ -207,6 +214,33 @@ def test_what_no_server_reads_as_a_closed_path_is_passed_on(closed: rendered.Run
         "/share;x/y": 403,
         "/share/?q=a\\..\\b": 200,
     }
+
+
+def test_a_prefix_without_a_slash_is_guarded_with_all_its_names(closed: rendered.Running) -> None:
+    assert statuses(closed, "short.test", "/administrator/x", "/Administrator/x", "/ADMIN;x", "/admi", "/x/Admin") == {
+        "/administrator/x": 403,
+        "/Administrator/x": 400,
+        "/ADMIN;x": 400,
+        "/admi": 200,
+        "/x/Admin": 200,
+    }
+    with clients.client(closed.clients) as client:
+        for place, status in {"/administrator": 400, "/Admin.php": 400, "/adm": 200}.items():
+            answer = client.request("COPY", "https://short.test/x", headers={"Destination": place})
+            assert answer.status_code == status, place
+
+
+def test_a_path_that_is_open_to_everybody_with_a_limit_is_not_closed(closed: rendered.Running) -> None:
+    assert set(statuses(closed, "hook.test", "/hook/x", "/Hook/x", "/hook;x/y", "/x").values()) == {200}
+    with clients.client(closed.clients) as client:
+        for place in ("/hook/x", "https://hook.test/x"):
+            answer = client.request("MOVE", "https://hook.test/y", headers={"Destination": place})
+            assert answer.status_code == 200, place
+
+
+def test_paths_with_many_quotation_marks_are_refused_as_others_are(closed: rendered.Running) -> None:
+    assert set(statuses(closed, "quoted.test", f"/1{QUOTES}/x", f"/8{QUOTES}/").values()) == {404}
+    assert set(statuses(closed, "quoted.test", f"/1{QUOTES};x/", f"/8{QUOTES}./").values()) == {400}
 
 
 @pytest.mark.parametrize("method", ["COPY", "MOVE"])

@@ -31,8 +31,9 @@ _BEHIND_IN_URL = r"(?:\.|%2e|%20)*+(?:(?:;|%3b)[^/?#]*+)?"
 _ORIGIN = r"(?:[A-Za-z][A-Za-z0-9+.-]*+://[^/?#]*+)?"
 _ODD = r"(?i:.*(?:\\|//|/(?:\.|%2e){1,2}(?:[/?#;]|%3b|$)|%(?:00|2f|5c)))"
 """In the path of a URL: slashes that are none for nginx, and dots that lead elsewhere."""
-_MOST_BYTES = 3600
-"""nginx takes arguments of 4,096 bytes, in which "\\" is written as two. Only a path of some fifty parts needs more."""
+_MOST_BYTES = 3900
+"""nginx takes arguments of 4,096 bytes, in which some signs are written as two (`serialise`). Only a path of some fifty
+parts, or one of quotation marks, needs more."""
 _LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
 
 
@@ -66,12 +67,15 @@ def _joined(alternatives: list[str]) -> list[str]:
     """As few expressions as have room for all of them."""
     found: list[str] = []
     for one in alternatives:
-        size = len(one.encode())
-        if found and len(found[-1].encode()) + size < _MOST_BYTES:
+        if found and _size(f"{found[-1]}|{one}") < _MOST_BYTES:
             found[-1] += f"|{one}"
-        elif size < _MOST_BYTES:
+        elif _size(one) < _MOST_BYTES:
             found.append(one)
     return found
+
+
+def _size(expression: str) -> int:
+    return len(expression.encode()) + sum(expression.count(sign) for sign in "\\\"'")
 
 
 def destination_refusals(scope: site_scope.Scope, route: model.Route) -> tuple[directive.Directive, ...]:
@@ -121,7 +125,13 @@ def _closed_in_url(path: str) -> str:
     parts = f"{_BEHIND_IN_URL}{_SLASHES_IN_URL}".join(
         _in_url(one, of_either_case=True) for one in _bare(path).split("/") if one
     )
-    return f"{_SLASHES_IN_URL}{parts}{_BEHIND_IN_URL}(?:{_END}|[/?#])"
+    end = "" if _is_of_more_names(path) else f"(?:{_END}|[/?#])"
+    return f"{_SLASHES_IN_URL}{parts}{_BEHIND_IN_URL}{end}"
+
+
+def _is_of_more_names(path: str) -> bool:
+    """A prefix without a slash at its end: /admin is that of /administrator, too."""
+    return route_paths.is_prefix(path) and not path.endswith("/")
 
 
 def _in_url(path: str, *, of_either_case: bool = False) -> str:
@@ -159,10 +169,17 @@ def _is_more_open(scope: site_scope.Scope, outer: model.Route, route: model.Rout
     if access_option.OPTION.of(route) is None and access_option.OPTION.of(outer) is None:
         return False  # that of the site holds for both
     access = effective_access.of_route(scope, route).access
-    if not access.conditions or not _share_server(outer.action, route.action):
+    if not access.conditions or _lets_all_in(access) or not _share_server(outer.action, route.action):
         return False
     further_out = effective_access.of_route(scope, outer).access
     return any(getattr(access, name) != getattr(further_out, name) for name in (*access.conditions, "any"))
+
+
+def _lets_all_in(access: access_option.Access) -> bool:
+    """`allow: [public]`, as it stands beside limits: they alone would leave the conditions from further out."""
+    networks = access_option.networks(access.allow, {})
+    is_open = {*access_option.NAMED_NETWORKS[access_option.PUBLIC]} <= {*networks}
+    return is_open and (access.any or access.conditions == ("allow",))
 
 
 def _share_server(one: model.Action, other: model.Action) -> bool:
@@ -190,6 +207,7 @@ def written(path: str, own: collections.abc.Collection[str]) -> str:
     bare = text.rstrip("/")
     parts = f"{_BEHIND_NAME}{_SLASHES}".join(arguments.in_regex(one) for one in text.split("/") if one)
     end = rf"(?:{_END}|[/\\])" if is_prefix else rf"[/\\]{'*' if bare == text else '+'}+{_END}"
+    end = "" if _is_of_more_names(path) else end
     other = f"(?i:{_SLASHES}{parts}{_BEHIND_NAME}{end})"
     meant = [arguments.in_regex(text) + ("" if is_prefix else _END)]
     if is_prefix and bare != text:
