@@ -78,6 +78,30 @@ def test_several_hosts_are_separated_by_commas() -> None:
     assert [request.host for request in result.requests] == ["a.test", "*.b.test", "xn--bcher-kva.example", "[::1]"]
 
 
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"daemun.port": "80", "daemun.b.port": "81"},
+        {"daemun.port": "80", "daemun.b.path": "/", "daemun.b.port": "81"},
+        {"daemun.port": "80", "daemun.b.host": "b.test, A.Test.", "daemun.b.port": "81"},
+        {"daemun.a.path": "/x", "daemun.b.path": "/x"},
+    ],
+)
+def test_two_routes_of_one_container_for_one_place(given: dict[str, str]) -> None:
+    """Requests would go to each of two ports in turn."""
+    assert "are both for" in fault({"daemun.host": "a.test", **given})
+
+
+def test_routes_of_one_container_that_differ_in_the_host_or_the_path() -> None:
+    result = read({"daemun.host": "a.test", "daemun.b.host": "b.test", "daemun.c.path": "/c"})
+
+    assert [(one.host, one.route.path) for one in result.requests] == [
+        ("a.test", "/"),
+        ("b.test", "/"),
+        ("a.test", "/c"),
+    ]
+
+
 def test_path_port_scheme_and_target_path() -> None:
     found = request(
         {

@@ -260,7 +260,12 @@ def test_a_key_that_is_no_path_is_told() -> None:
         ("a.test: {/: {dest: [1]}}", "expected a path"),
         ("a.test: {/: {prot: http}}", 'found "prot"'),
         ("a.test: {}\na.test: {}", "is not YAML"),
-        ("? [1, 2]\n: {}", "is not a host name"),
+        ("? [1, 2]\n: {}", "expected the name of a host"),
+        ("null: {}", "expected the name of a host, found nothing"),
+        ("{yes: {}, true: {}}", "expected the name of a host, found true"),
+        ("{A.test: {/: {port: 80}}, a.test: {/: {port: 81}}}", '"a.test" is the same host as "A.test"'),
+        ("{a.test.: {/x: {port: 80}}, a.test: {/: {port: 81}}}", '"a.test" is the same host as "a.test."'),
+        ("*.a.test: {/: {port: 80}}", 'begins with "*" belongs in quotes'),
         ("a b: {}", "is not a host name"),
         ('a.test: {"=x": {port: 80}}', "=x"),
         ('a.test: {"^~ /x/": {port: 80}}', "^~ /x/"),
@@ -272,6 +277,14 @@ def test_a_key_that_is_no_path_is_told() -> None:
 )
 def test_bad_several_ports(text: str, cause: str) -> None:
     assert cause in fault({"VIRTUAL_HOST_MULTIPORTS": text})
+
+
+def test_several_ports_may_be_many() -> None:
+    """Longer than any other variable may be."""
+    many = "".join(f"host-{number}.test: {{/: {{port: 80, proto: https, dest: /app/}}}}\n" for number in range(99))
+    assert len(many) > nginx_proxy.MAX_VALUE_CHARACTERS
+
+    assert len(good({"VIRTUAL_HOST_MULTIPORTS": many})) == 99
 
 
 # --- labels of a path ------------------------------------------------------------------------------------------

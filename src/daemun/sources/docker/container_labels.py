@@ -179,11 +179,21 @@ def _read_all(
     """A named route without a host of its own takes the one of the route without a name. Raises: _LabelError."""
     default = groups[0].text("host") if groups and groups[0].prefix == PREFIX else None
     found: list[route_requests.RouteRequest] = []
+    owners: dict[tuple[str, str], _Group] = {}
     for group in groups:
         written = group.text("host")
         if written is None and default is None:
             raise _LabelError(f"{group.label('host')} is missing: no host name says where this container is reached")
-        found += _read_group(group, written or default or "", origin)
+        for request in _read_group(group, written or default or "", origin):
+            # Both would be granted, and requests would go to each of two ports in turn.
+            owner = owners.setdefault((request.host, request.route.path), group)
+            if owner is not group:
+                where = words.quoted(request.host + request.route.path)
+                raise _LabelError(
+                    f"the labels {words.quoted(owner.prefix + '*')} and {words.quoted(group.prefix + '*')} are both "
+                    f"for {where}; set {group.label('path')} or {group.label('host')} to another one"
+                )
+            found.append(request)
     yield from found
     for request in found:
         yield from _read_app_paths(request, {one.route.path for one in found if one.host == request.host})

@@ -24,7 +24,6 @@ from daemun.sources.docker import nginx_proxy_values as parse
 
 PREFIX = "com.github.nginx-proxy.nginx-proxy."
 MAX_VALUE_CHARACTERS = 4096
-MAX_MULTIPORTS_CHARACTERS = 32_768
 
 _EAB = "the gate has the account: its own ACME_EAB_KID and ACME_EAB_HMAC_KEY, or `eab` of daemun.yaml"
 
@@ -119,7 +118,7 @@ class _VariableReader:
                 )
 
     def _requests_routes(self) -> bool:
-        if self._text("VIRTUAL_HOST") or self._text("VIRTUAL_HOST_MULTIPORTS"):
+        if self._text("VIRTUAL_HOST") or self._multiports():
             return True
         if self._text("ACME_HOST") or self._text("LETSENCRYPT_HOST"):
             cause = "asks for a certificate but for no VIRTUAL_HOST, so none is ordered"
@@ -134,6 +133,10 @@ class _VariableReader:
         if len(value) > most:
             raise ValueError(f"{name} is too long: {len(value)} characters, at most {most}")
         return value or None
+
+    def _multiports(self) -> str | None:
+        """Raises: as `_text`."""
+        return self._text(nginx_proxy_multiports.NAME, most=nginx_proxy_multiports.MAX_CHARACTERS)
 
     def _acme_text(self, name: str) -> str | None:
         """ACME_NAME, or LETSENCRYPT_NAME, its older form."""
@@ -259,7 +262,7 @@ class _VariableReader:
 
     def _read_places(self) -> collections.abc.Iterator[nginx_proxy_multiports.MultiportHost]:
         """Raises: ValueError that names the variable."""
-        multiports = self._text(nginx_proxy_multiports.NAME, most=MAX_MULTIPORTS_CHARACTERS)
+        multiports = self._multiports()
         if multiports is not None:
             for place in nginx_proxy_multiports.read(multiports):
                 where = f"{nginx_proxy_multiports.NAME}, {words.quoted(place.host)}"

@@ -3,12 +3,14 @@
 import dataclasses
 
 from ruamel import yaml
+from ruamel.yaml import composer
 from ruamel.yaml import error as yaml_error
 
 from daemun.core.texts import words
 from daemun.sources.docker import nginx_proxy_values as parse
 
 NAME = "VIRTUAL_HOST_MULTIPORTS"
+MAX_CHARACTERS = 32_768
 _PATH_STARTS = ("/", "~", "=", "^~")
 """What nginx could match a request with: dropped, its requests would be another location's, without its password. One
 that daemun refuses as VIRTUAL_PATH is refused here."""
@@ -37,7 +39,15 @@ class MultiportHost:
 
 def read(text: str) -> tuple[MultiportHost, ...]:
     """Raises: ValueError that names the entry."""
-    return tuple(_read_place(str(key).strip(), entry) for key, entry in _load(text).items())
+    found = _load(text)
+    places = tuple(_read_place(key.strip(), entry) for key, entry in found.items())
+    spelled: dict[str, str] = {}
+    for place, key in zip(places, found, strict=True):
+        # Both would be granted, and requests would go to each of two ports in turn.
+        first = spelled.setdefault(place.host, key)
+        if first != key:
+            raise ValueError(f"{NAME}: {words.quoted(key)} is the same host as {words.quoted(first)}; write it once")
+    return places
 
 
 def protocol(text: str) -> str:
@@ -99,6 +109,10 @@ def _load(text: str) -> dict[str, object]:
         raise ValueError(f"{NAME} is not YAML: {_cause(error)}") from error
     if not isinstance(found, dict) or not found:
         raise ValueError(f"{NAME}: expected a map of hosts, found {words.describe(found)}")
+    misread = [key for key in found if key is None or isinstance(key, bool | tuple)]
+    if misread:
+        what = "a list" if isinstance(misread[0], tuple) else words.describe(misread[0])
+        raise ValueError(f"{NAME}: expected the name of a host, found {what}; put a name in quotes")
     return {str(key): value for key, value in found.items()}
 
 
@@ -107,6 +121,8 @@ def _cause(error: Exception) -> str:
     if not isinstance(error, yaml_error.MarkedYAMLError) or not error.problem:
         return (str(error) or type(error).__name__).splitlines()[0]
     cause = error.problem.strip().splitlines()[0]
+    if isinstance(error, composer.ComposerError) and "undefined alias" in cause:
+        cause += '; a host that begins with "*" belongs in quotes'
     mark = error.problem_mark
     return cause if mark is None else f"line {mark.line + 1}, column {mark.column + 1}: {cause}"
 
