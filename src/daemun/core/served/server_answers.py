@@ -94,7 +94,10 @@ def judge_answer(aim: model.Aim, answer: AnswerHead, gate: tuple[model.Address, 
 
 def _is_loop(aim: model.Aim, visited: str, location: str, ports: set[int | None]) -> bool:
     """ports: of the gate; it may also be reached by the usual ones, through a router or a container engine."""
-    there = urllib.parse.urlsplit(urllib.parse.urljoin(visited, location))
+    try:
+        there = urllib.parse.urlsplit(urllib.parse.urljoin(visited, location))
+    except ValueError:  # no URL, which no browser follows
+        return False
     here = urllib.parse.urlsplit(visited)
     if (there.path or "/", there.query) != (here.path, here.query):
         return False

@@ -160,7 +160,10 @@ def _leads_to_sign_in(facts: url_facts.UrlFacts, rule: str, location: str) -> bo
     if rule == "forward_auth":
         return True
     login = login_option.OPTION.of(facts.settings)
-    there = urllib.parse.urlsplit(location).hostname
+    try:
+        there = urllib.parse.urlsplit(location).hostname
+    except ValueError:
+        return False
     return rule == "login" and (login is None or there in {None, login.host, facts.url.host})
 
 
