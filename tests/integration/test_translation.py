@@ -2,11 +2,13 @@
 
 import collections.abc
 import contextlib
+import dataclasses
 import http.server
 import json
 import pathlib
 import socket
 import ssl
+import subprocess
 import tempfile
 import urllib.parse
 
@@ -16,7 +18,7 @@ from daemun.core import model, render_environment
 from daemun.core.options import buffering_option, catalogue, spa_option, translate_option
 from daemun.sources import nginx_snippet
 from tests.support import rendered, responders, serving
-from tests.support.sites import proxy, route, site
+from tests.support.sites import proxy, route, site, target
 
 pytestmark = pytest.mark.nginx
 
@@ -68,6 +70,14 @@ def gate() -> collections.abc.Iterator[rendered.Running]:
             snippet=nginx_snippet.parse_snippet(f"location /by-hand/ {{ proxy_pass {there}; }}"),
         )
         whole = site("whole.test", route("/", f"{there}/inner/"))
+        named = site(
+            "shop.example.test",
+            route("/", _beside(there, "http://app.internal.example.test:8080", "http://[fd00::7]:80")),
+            route("/app/", _beside(f"{there}/", "http://backend.local/")),
+        )
+        theirs = site(
+            "theirs.test", route("/", there), snippet=_owned("proxy_cookie_domain localhost owner.theirs.test;")
+        )
         elsewhere = f"""
             location = /unrelated {{ rewrite ^ /x break; proxy_pass {there}; }}
             location /front/ {{ rewrite ^/front/(.*) /app/front/$1 last; }}
@@ -77,7 +87,13 @@ def gate() -> collections.abc.Iterator[rendered.Running]:
         """
         led = site("led.test", route("/app/", f"{there}/"), snippet=_owned(elsewhere))
         within = site("within.test", route("/app/", f"{there}/"), snippet=_owned("rewrite ^/app/a/(.*) /app/b/$1;"))
-        yield stack.enter_context(rendered.running(web, whole, led, within, own_blocks=1))
+        yield stack.enter_context(rendered.running(web, whole, named, theirs, led, within, own_blocks=2))
+
+
+def _beside(there: str, *others: str) -> model.Proxy:
+    """others: servers of the route that get no request."""
+    downs = (dataclasses.replace(target(url), down=True) for url in others)
+    return model.Proxy(targets=(target(there), *downs))
 
 
 def _owned(text: str) -> model.Snippet:
@@ -439,6 +455,61 @@ def test_f1_cookies(gate: rendered.Running, prefix: str, said: str, seen: str) -
     assert _header(answer, "Set-Cookie") == [seen]
 
 
+@pytest.mark.parametrize(
+    ("host", "prefix", "said", "seen"),
+    [
+        # The server's own name, or one above it.
+        ("shop.example.test", "/", "app.internal.example.test", ""),
+        ("shop.example.test", "/", ".App.Internal.Example.Test", ""),
+        ("shop.example.test", "/", "app.internal.example.test:8080", ""),
+        ("shop.example.test", "/", "internal.example.test", ""),
+        ("shop.example.test", "/", "fd00::7", ""),
+        ("shop.example.test", "/", "[fd00::7]", ""),
+        ("shop.example.test", "/app/", "backend.local", ""),
+        ("web.test", "/", "127.0.0.1", ""),
+        ("web.test", "/", "127.0.0.1:PORT", ""),
+        # What no visitor's host is.
+        ("web.test", "/", "localhost", ""),
+        ("web.test", "/app/", "localhost:3000", ""),
+        ("web.test", "/", "backend", ""),
+        ("web.test", "/", "0.0.0.0", ""),
+        ("web.test", "/", "[::1]", ""),
+        ("web.test", "/", "web.test:8443", ""),
+        ("web.test", "/by-hand/", "localhost", ""),
+        # What browsers take, and what is another's.
+        ("web.test", "/", "web.test", "web.test"),
+        ("web.test", "/", ".WEB.test", ".WEB.test"),
+        ("shop.example.test", "/", "example.test", "example.test"),
+        ("shop.example.test", "/", ".example.test", ".example.test"),
+        ("shop.example.test", "/", "backend.local", "backend.local"),
+        ("shop.example.test", "/", "hop.example.test", "hop.example.test"),
+        ("shop.example.test", "/", "nternal.example.test", "nternal.example.test"),
+        ("web.test", "/", "else.test", "else.test"),
+        ("web.test", "/", "", ""),
+        # Where it is the owner's.
+        ("web.test", "/off/", "localhost", "localhost"),
+        ("web.test", "/by-hand/", "else.test", "else.test"),
+        ("theirs.test", "/", "localhost", "owner.theirs.test"),
+        ("theirs.test", "/", "127.0.0.1", "127.0.0.1"),
+    ],
+)
+def test_f1_domains_of_cookies(gate: rendered.Running, host: str, prefix: str, said: str, seen: str) -> None:
+    cookies = [f"a=b; Domain={said}; HttpOnly", "c=d"]
+    path = f"{prefix}?" + "&".join(f"Set-Cookie={urllib.parse.quote(one, safe='')}" for one in cookies)
+    assert _header(_raw(gate, path, host=host), "Set-Cookie") == [f"a=b; Domain={seen}; HttpOnly", "c=d"]
+
+
+def test_f1_a_cookie_that_names_the_server_is_sent_back(gate: rendered.Running) -> None:
+    """As curl does it, and browsers (RFC 6265 section 5.2.3): an empty `Domain` is none."""
+    with tempfile.TemporaryDirectory() as folder:
+        jar = str(pathlib.Path(folder) / "jar")
+        said = urllib.parse.quote("a=b; Domain=127.0.0.1", safe="")
+        base = ["curl", "-sk", "-m", "20", "-c", jar, "-b", jar, "--resolve", f"web.test:{gate.https}:127.0.0.1"]
+        for path in (f"/?Set-Cookie={said}", "/"):
+            done = subprocess.run([*base, f"https://web.test:{gate.https}{path}"], capture_output=True, check=True)
+        assert json.loads(done.stdout)["headers"]["cookie"] == "a=b"
+
+
 def test_f1_a_cookie_for_the_whole_host_among_others(gate: rendered.Running) -> None:
     """Browsers refuse `__Host-` with another path than /. nginx does not tell which cookie a path is of."""
     said = ("b=1; Path=/x", "__Host-a=b; Path=/; Secure", "c=1; Path=/x")
@@ -506,6 +577,9 @@ def test_f1_sites_that_share_their_blocks() -> None:
         ):
             answer = _raw(running, f"/?Location={urllib.parse.quote(said, safe='')}", host="c.test")
             assert _header(answer, "Location") == ["/x"]
+        for domain, seen in (("127.0.0.1", ""), ("localhost", ""), ("c.test", "c.test"), ("a.test", "a.test")):
+            answer = _raw(running, f"/?Set-Cookie=a=b%3B+Domain={domain}", host="c.test")
+            assert _header(answer, "Set-Cookie") == [f"a=b; Domain={seen}"]
         answer = _raw(running, "/old", host="c.test", method="MOVE", more="Destination: https://c.test/new%2F\r\n")
         headers = _body(answer)["headers"]
         assert isinstance(headers, dict)

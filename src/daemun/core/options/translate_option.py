@@ -10,7 +10,7 @@ OPTION = Option(
     doc=Doc(
         kind="true, false",
         default="`true`",
-        meaning="whether what a server says of itself (redirects, paths of cookies) becomes what visitors "
+        meaning="whether what a server says of itself (redirects, paths and domains of cookies) becomes what visitors "
         "see, see [nginx.md](nginx.md#paths)",
     ),
     actions=frozenset({RouteAction.TO}),

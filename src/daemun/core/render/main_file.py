@@ -23,6 +23,7 @@ from daemun.core.render import (
     judge_locations,
     network_refusals,
     option_lines,
+    path_translation,
     realip,
     request_body,
     server_blocks,
@@ -265,6 +266,7 @@ def _proxying(settings: model.Globals, env: render_environment.Environment) -> t
         *buffer_sizes.shared("proxy", settings, env.nginx),
         *_early_hints(env),
         *_trailers(env),
+        *path_translation.cookie_domains(settings),
         *header_directives.shared(settings, env.nginx, "proxy_set_header"),
     ]
     for feature, module in (

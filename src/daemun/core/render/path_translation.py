@@ -78,7 +78,7 @@ def answer_lines(scope: site_scope.Scope, proxy: model.Proxy) -> tuple[directive
     """In the same location: redirects and, where a path is replaced, cookies come back as paths of the visitor's."""
     servers = ",".join(dict.fromkeys(_authorities(scope, proxy)))
     whole = Expr(r"~^(?<daemun_location>.+)\z")
-    named = arguments.line("set", Expr("$daemun_servers"), Expr(f",{servers},"))
+    named = arguments.line("set", Expr(_SERVERS), Expr(f",{servers},"))
     if proxy.targets[0].path is None:
         return (named, arguments.line("proxy_redirect", whole, Expr("$daemun_location_path")))
     return (
@@ -86,6 +86,21 @@ def answer_lines(scope: site_scope.Scope, proxy: model.Proxy) -> tuple[directive
         arguments.line("proxy_redirect", whole, Expr("$daemun_location_here")),
         arguments.line("proxy_cookie_path", whole, Expr("$daemun_cookie_path_here")),
     )
+
+
+def cookie_domains(settings: model.Globals) -> tuple[directive.Directive, ...]:
+    """For the http level: an expression in each location would cost ten kilobytes there."""
+    if settings.like_nginx_proxy:
+        return ()
+    line = arguments.line("proxy_cookie_domain", Expr(r"~^(?<daemun_cookie>.+)\z"), Expr("$daemun_cookie_domain_here"))
+    return () if site_scope.owned(settings.snippet, line.name) else (line,)
+
+
+def untranslated(scope: site_scope.Scope) -> tuple[directive.Directive, ...]:
+    """For the location of a route whose answers are left alone."""
+    line = arguments.line("proxy_cookie_domain", "off")
+    is_owned = any(site_scope.owned(snippet, line.name) for snippet in (scope.site.snippet, scope.settings.snippet))
+    return () if is_owned or scope.settings.like_nginx_proxy else (line,)
 
 
 def _authorities(scope: site_scope.Scope, proxy: model.Proxy) -> collections.abc.Iterator[str]:
@@ -134,6 +149,25 @@ _OWN_NAMES = {
 """The end of a server's name in a list, the visitor's host, and the beginning of a URL that means the server: the same;
 without its default port; the visitor's host with the server's port, or without a default one; another name of
 loopback; the address that it listens on, which means every one of the machine."""
+
+_SERVERS = "$daemun_servers"
+"""The names of a location's servers, which it sets, between commas."""
+
+_PORT = r"(?::[0-9]+)?"
+_COOKIE_DOMAINS = (
+    (r"~*^\S* (?:\S*\.)?(?<daemun_c_own>[^ .]\S*) \.?(?P=daemun_c_own)\z", "$daemun_cookie"),
+    (r"~*^\S* (?<daemun_c_host>\S+) \.?(?P=daemun_c_host):[0-9]+\z", ""),
+    (
+        r"~*^\S*,\[?(?:[^,:\[\] ]*\.(?=[^,: ]*\.))?(?<daemun_c_server>[^,\[\] ]+?)\]?:[0-9]+,\S* \S+ "
+        rf"\.?\[?(?P=daemun_c_server)\]?{_PORT}\z",
+        "",
+    ),
+    (rf"~* \.?(?:[^. :]+|127\.[0-9.]+|0\.0\.0\.0|\[?::1?\]?){_PORT}\z", ""),
+)
+"""The `Domain` of a cookie that browsers take from this host (RFC 6265 section 5.3, step 6) stays, and so does one that
+says nothing of the server. The rest becomes empty, which is the visitor's host alone, as without one: the visitor's
+host with a port, which a `Domain` has not; a server's name, or a domain above it; a name without a dot, or an address
+of loopback, which can be of the server's inside only."""
 
 DESTINATION = "$daemun_destination"
 """What every server is sent as `Destination`, where no path is replaced: with the scheme that it is reached by."""
@@ -216,6 +250,16 @@ def variables() -> tuple[directive.Node, ...]:
             "$daemun_cookie_path_here",
             (r"~*^/ (?:(?s:.*),\s*)?__Host-[^\s=;]*=", "/"),
             default="$daemun_location_here",
+            volatile=True,
+        ),
+        directive.Comment("Of locations that set it; in others, servers have no name."),
+        arguments.line("geo", Expr(_SERVERS), block=(arguments.line("default", Expr("")),)),
+        directive.Comment("The host that a cookie is for; browsers refuse it where it is the server's own name."),
+        arguments.map_to(
+            "$daemun_servers $host $daemun_cookie",
+            "$daemun_cookie_domain_here",
+            *_COOKIE_DOMAINS,
+            default="$daemun_cookie",
             volatile=True,
         ),
         directive.Comment(

@@ -285,10 +285,11 @@ def _redirects(scope: site_scope.Scope, route: model.Route, proxy: model.Proxy) 
 
     Not where an owner sets for the whole site or gate what is done with redirects.
     """
+    cookies = () if translate_option.OPTION.of(proxy) else path_translation.untranslated(scope)
     if any(site_scope.owned(snippet, "proxy_redirect") for snippet in (scope.site.snippet, scope.settings.snippet)):
-        return ()
+        return cookies
     if not translate_option.OPTION.of(proxy):
-        return (arguments.line("proxy_redirect", "off"),)
+        return (arguments.line("proxy_redirect", "off"), *cookies)
     if path_translation.is_on(scope, proxy):
         return path_translation.answer_lines(scope, proxy)
     if scope.variables is not None:
