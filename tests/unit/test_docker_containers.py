@@ -114,3 +114,14 @@ def test_an_answer_of_another_shape_is_taken_as_not_given(key: str, value: objec
     if isinstance(inner, dict):
         for name in inner:
             containers.parse_container(INSPECTED | {key: inner | {name: value}})
+
+
+def test_of_a_variable_that_is_not_read_only_the_name_is_kept() -> None:
+    given = ["PATH=/bin", "SSL_TOKEN=secret", "VITRUAL_HOST=a.test", "NETWORK_ACESS=", "VIRTUAL_HOST=b.test"]
+
+    assert containers.parse_environment(given) == (
+        ("NETWORK_ACESS", ""),
+        ("SSL_TOKEN", "(hidden)"),
+        ("VIRTUAL_HOST", "b.test"),
+        ("VITRUAL_HOST", "(hidden)"),
+    )

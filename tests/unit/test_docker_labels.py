@@ -79,6 +79,29 @@ def test_several_hosts_are_separated_by_commas() -> None:
 
 
 @pytest.mark.parametrize(
+    ("name", "meant"),
+    [
+        ("daemon.host", "daemun.host"),
+        ("deamun.host", "daemun.host"),
+        ("Daemun.Host", "daemun.host"),
+        ("DAEMUN.PORT", "daemun.port"),
+        ("daemun-host", "daemun.host"),
+        ("daemun_api.path", "daemun.api.path"),
+        ("daemon.api.path", "daemun.api.path"),
+        ("daemun", "daemun.host"),
+        ("daemon", None),
+        ("daemon.log", None),
+        ("com.example.daemun.host", None),
+    ],
+)
+def test_a_label_that_was_meant_for_daemun_is_told(name: str, meant: str | None) -> None:
+    notes = () if meant is None else (f'the label "{name}" is not read; did you mean "{meant}"?',)
+
+    assert read({name: "a.test"}) == route_requests.ContainerRequests(notes=notes)
+    assert read({name: "a.test", "daemun.host": "b.test"}).notes == notes
+
+
+@pytest.mark.parametrize(
     "given",
     [
         {"daemun.port": "80", "daemun.b.port": "81"},

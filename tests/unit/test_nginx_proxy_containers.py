@@ -204,6 +204,47 @@ def test_access_from_internal_networks_only() -> None:
     assert "expected external or internal" in fault({"NETWORK_ACCESS": "intern"})
 
 
+# --- names that are not read -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("name", "meant"),
+    [
+        ("NETWORK_ACESS", "NETWORK_ACCESS"),
+        ("VIRTUAL_PROTOCOL", "VIRTUAL_PROTO"),
+        ("VIRTUAL_PORTS", "VIRTUAL_PORT"),
+        ("VIRTUAL_DESTINATION", "VIRTUAL_DEST"),
+        ("LETSENCRYPT_HOSTS", "LETSENCRYPT_HOST"),
+        ("LETSENCRYPT_MAIL", "LETSENCRYPT_EMAIL"),
+        ("HTTPS_METHODS", "HTTPS_METHOD"),
+        ("CERTNAME", "CERT_NAME"),
+    ],
+)
+def test_a_variable_that_is_meant_to_be_another_is_told(name: str, meant: str) -> None:
+    assert notes({name: "internal"}) == f'the variable "{name}" is not read; did you mean "{meant}"?'
+    assert read({name: "internal"}).notes == ()
+
+
+@pytest.mark.parametrize("name", ["VIRTUAL_HOSTS", "VIRTUALHOST", "VITRUAL_HOST", "virtual_host", "VIRTUAL_HSOT"])
+def test_a_host_that_is_not_read_is_told(name: str) -> None:
+    result = read({name: "a.test"})
+
+    assert result.requests == ()
+    assert result.notes == (f'the variable "{name}" is not read; did you mean "VIRTUAL_HOST"?',)
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["VIRTUAL_ENV", "VIRTUAL_ENV_PROMPT", "HTTPS_PROXY", "HTTPS_PORT", "SSL_CERT_FILE", "CERT_PATH", "VIRTUAL_X"],
+)
+def test_a_variable_of_the_application_is_not_told(name: str) -> None:
+    assert notes({name: "x"}) == ""
+
+
+def test_a_misspelt_label_of_daemun_hides_no_variables() -> None:
+    assert notes({}, {"daemon.host": "b.test"}) == 'the label "daemon.host" is not read; did you mean "daemun.host"?'
+
+
 # --- VIRTUAL_HOST_MULTIPORTS -----------------------------------------------------------------------------------
 
 MULTIPORTS = """

@@ -32,6 +32,7 @@ _KNOWN = KEYS | label_options.ROUTE_OPTIONS | label_options.SITE_OPTIONS
 _RESERVED = _KNOWN | label_options.FOR_THE_FILE_ONLY
 _STREAMS = f"{stream_labels.PREFIX}."
 _NAME = re.compile(r"[A-Za-z0-9_-]{1,64}\Z")
+_MISSPELT = re.compile(r"(?i:daemun|(?:da?e?a?m[ou]n[._/-](?P<key>[A-Za-z0-9_.-]{1,128})))\Z")
 _SHARE = re.compile(r"\s*(?:true|[A-Za-z0-9_.-]{1,64}(?:\s*,\s*[A-Za-z0-9_.-]{1,64}){0,99})\s*\Z")
 _SCHEMES = {scheme.value: scheme for scheme in model.Scheme}
 _MEANT_FOR_SERVERS = ("port", "scheme", "to", "weight")
@@ -43,6 +44,21 @@ class _LabelError(ValueError):
 
 def read_requests(container: containers.EngineContainer) -> route_requests.ContainerRequests:
     """What the labels that start with "daemun." request; nothing when there are none."""
+    notes = tuple(_find_misspelt(container.labels))
+    found = _read_given(container)
+    return found if not notes or found.faults else dataclasses.replace(found, notes=notes)
+
+
+def _find_misspelt(labels: collections.abc.Iterable[tuple[str, str]]) -> collections.abc.Iterator[str]:
+    """Labels that are nobody's, but would be daemun's if their beginning was spelled as it is."""
+    for name, _ in labels:
+        found = None if name.startswith(PREFIX) else _MISSPELT.match(name)
+        if found is not None and (found["key"] or "").rpartition(".")[2].lower() in {"", *_KNOWN}:
+            meant = PREFIX + ((found["key"] or "").lower() or "host")
+            yield f"the label {words.quoted(name)} is not read; did you mean {words.quoted(meant)}?"
+
+
+def _read_given(container: containers.EngineContainer) -> route_requests.ContainerRequests:
     given = {name.removeprefix(PREFIX): value for name, value in container.labels if name.startswith(PREFIX)}
     shared = given.pop("share", None)
     if shared is not None and not _SHARE.match(shared):

@@ -20,6 +20,8 @@ _READ = re.compile(
     r"|HSTS|HTTPS_METHOD|NETWORK_ACCESS|SERVER_TOKENS|SSL_POLICY|ZEROSSL_API_KEY)\Z"
 )
 """Variables of containers that mean something here (`nginx_proxy`)."""
+_MISSPELT = re.compile(r"(?:CERT|HTTPS|LETSENCRYPT|NETWORK|SSL|VI?[RTU]{2,4}AL)_?[A-Z0-9_]{1,64}\Z", re.IGNORECASE)
+"""What such a variable may have been meant to be; of one only the name is kept."""
 _SECRET = re.compile(r".*(?:KEY|KID|CONFIG|HOOK)\Z")
 _HIDDEN = "(hidden)"
 LONGEST_IMAGE = 255
@@ -318,8 +320,9 @@ def parse_environment(raw: object) -> tuple[tuple[str, str], ...]:
     """Of "NAME=value" texts; the last of a name counts, as for the container itself. Only what is read here is kept:
     the others may be secrets, and of some of ours it only matters that they are there."""
     pairs = [item.partition("=") for item in raw if isinstance(item, str)] if isinstance(raw, list) else []
-    found = {name: value for name, equals, value in pairs if equals and _READ.match(name)}
-    return tuple(sorted((name, _HIDDEN if value and _SECRET.match(name) else value) for name, value in found.items()))
+    found = {name: value for name, equals, value in pairs if equals and (_READ.match(name) or _MISSPELT.match(name))}
+    hidden = (name for name, value in found.items() if value and (_SECRET.match(name) or not _READ.match(name)))
+    return tuple(sorted((found | dict.fromkeys(hidden, _HIDDEN)).items()))
 
 
 def _attachments(raw: collections.abc.Mapping[str, object]) -> tuple[Attachment, ...]:

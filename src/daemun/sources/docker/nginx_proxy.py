@@ -6,6 +6,8 @@ Where two set different values the oldest decides, and the others get a remark.
 """
 
 import collections.abc
+import difflib
+import re
 import typing
 
 from daemun.core import model
@@ -61,7 +63,7 @@ def read_requests(container: containers.EngineContainer, compat: sites.Compat) -
     if not container_filters.is_wanted(compat.gate.filters, container):
         return route_requests.ContainerRequests()
     own = container_labels.read_requests(container)
-    if own != route_requests.ContainerRequests():
+    if own.requests or own.streams or own.faults:
         return own
     reader = _VariableReader(container, compat)
     try:
@@ -79,7 +81,7 @@ def read_requests(container: containers.EngineContainer, compat: sites.Compat) -
     )
     if faults:
         return route_requests.ContainerRequests(faults=faults, words="variables")
-    return route_requests.ContainerRequests(requests=found, notes=tuple(reader.notes))
+    return route_requests.ContainerRequests(requests=found, notes=(*own.notes, *reader.notes))
 
 
 # --- one container ---------------------------------------------------------------------------------------------
@@ -97,7 +99,9 @@ class _VariableReader:
 
     def requests(self) -> collections.abc.Iterator[route_requests.RouteRequest]:
         """Raises: ValueError that names the variable."""
-        if not self._requests_routes():
+        is_wanted = self._requests_routes()
+        self._note_misspelt(_NAMES if is_wanted else _HOST_NAMES)
+        if not is_wanted:
             return
         origin = model.Origin(source="docker", place=self._container.place)
         of_all, of_paths = self._read_host(), self._read_path()
@@ -232,6 +236,13 @@ class _VariableReader:
         for name in sorted(self._labels.keys() - known):
             self.notes.append(f"label {words.quoted(PREFIX + name)} is unknown{words.guess(name, known)}")
 
+    def _note_misspelt(self, known: tuple[str, ...]) -> None:
+        """A variable that is not read may have been meant to close a site, or to be one."""
+        for name, value in self._environment.items():
+            meant = _find_meant(name, known) if value else None
+            if meant is not None:
+                self.notes.append(f"the variable {words.quoted(name)} is not read; did you mean {words.quoted(meant)}?")
+
     def _is_true(self, label: str) -> bool:
         value = self._label(label)
         return value is not None and bool(self._parse(f'label "{PREFIX}{label}"', value, parse.truth))
@@ -327,3 +338,31 @@ HOST_LABELS: dict[str, tuple[str, collections.abc.Callable[[str], object]]] = {
     "ssl_verify_client": ("ssl_verify_client", lambda text: parse.one_of(text, ("on", "off", "optional"))),
     "trust-default-cert": ("TRUST_DEFAULT_CERT", parse.truth),
 }
+_ACME_NAMES = ("HOST", "EMAIL", "SINGLE_DOMAIN_CERTS", "TEST", "KEYSIZE", "PREFERRED_CHAIN", "CERT_PROFILE")
+_HOST_NAMES = ("VIRTUAL_HOST", nginx_proxy_multiports.NAME)
+_NAMES = (
+    *_HOST_NAMES,
+    *("VIRTUAL_PORT", "VIRTUAL_PROTO", "VIRTUAL_PATH", "VIRTUAL_DEST", "VIRTUAL_ROOT", "NETWORK_ACCESS", "SSL_POLICY"),
+    "ACME_CA_URI",
+    *HOST_VARIABLES,
+    *(f"{family}_{name}" for family in ("ACME", "LETSENCRYPT") for name in _ACME_NAMES),
+)
+"""Every variable that is read."""
+_READ_NAMES = frozenset(
+    (*_NAMES, *WITHOUT_EFFECT, *(one.replace("ACME_", "LETSENCRYPT_", 1) for one in WITHOUT_EFFECT))
+)
+_OF_OTHERS = re.compile(r"VIRTUAL_?ENV")
+"""Python sets it in many images."""
+_ALIKE = 0.87
+"""Names of a family begin alike, so they are nearer to each other than words are."""
+
+
+def _find_meant(name: str, known: tuple[str, ...]) -> str | None:
+    """Which variable one that is not read was meant to be."""
+    if name in _READ_NAMES or _OF_OTHERS.match(name):
+        return None
+    same = [one for one in known if words.letters(one) == words.letters(name)]
+    near = same or difflib.get_close_matches(name, known, n=1, cutoff=_ALIKE)
+    is_theirs = name.startswith(("VIRTUAL_", "LETSENCRYPT_", "NETWORK_ACCESS"))
+    begun = [one for one in known if is_theirs and name.startswith(one)]
+    return near[0] if near else max(begun, key=len, default=None)
