@@ -9,7 +9,7 @@ from daemun import settings
 from daemun.sources import yaml_file
 from daemun.web import site_file_endpoints, why_endpoints
 from daemun.wiring import site_files, site_stories
-from tests.support import operator_client, ports, site_api
+from tests.support import bad_servers, operator_client, ports, site_api
 
 FILE = """\
 listen: {{http: "127.0.0.1:{http}", https: "127.0.0.1:{https}"}}
@@ -19,6 +19,12 @@ sites:
     request_headers: {{X-Api-Key: "verysecretvalue"}}
     routes: {{/: "http://127.0.0.1:1"}}
   b.test: http://127.0.0.1:1
+  c.test: {{access: {{allow: [192.0.2.1]}}, routes: {{/: "http://127.0.0.1:{server}"}}}}
+  d.test:
+    routes:
+      /: http://127.0.0.1:{server}
+      /admin/: {{to: "http://127.0.0.1:{server}", access: {{allow: [192.0.2.1]}}}}
+  e.test: http://127.0.0.1:{server}
 """
 NGINX = 'server {\n    server_name a.test;\n    proxy_set_header X-Api-Key "verysecretvalue";\n}\n'
 
@@ -26,8 +32,8 @@ NGINX = 'server {\n    server_name a.test;\n    proxy_set_header X-Api-Key "very
 class Place:
     """Of a gate whose nginx does not run."""
 
-    def __init__(self, folder: pathlib.Path) -> None:
-        text = FILE.format(http=ports.free_port(), https=ports.free_port())
+    def __init__(self, folder: pathlib.Path, server: int = 1) -> None:
+        text = FILE.format(http=ports.free_port(), https=ports.free_port(), server=server)
         config = folder / "daemun.yaml"
         config.write_text(text)
         chosen = settings.Settings(config=config, state=folder / "state")
@@ -79,6 +85,28 @@ async def test_who_may_look_looks_at_this_gate_alone(place: Place, subject: str)
     status, answer = await place.why(subject)
     assert status == 403, answer
     assert "owner" in answer["error"]
+
+
+@pytest.mark.parametrize(
+    "subject", ["c.test/x?turn=on", "d.test/admin/x?turn=on", "d.test/ADMIN;x/?turn=on", "d.test/y/..%5cadmin/?turn=on"]
+)
+async def test_who_may_look_sends_nothing_past_access(tmp_path: pathlib.Path, subject: str) -> None:
+    with bad_servers.running() as server:
+        place = Place(tmp_path, server.port)
+        status, story = await place.why(f"https://{subject}")
+        assert status == 200
+        assert {one.split()[1] for one in server.seen} <= {"/", "/admin/"}
+        assert (await place.why(f"https://{subject}", "own"))[0] == 200
+        assert any("turn=on" in one for one in server.seen)
+    assert "?turn=on" not in str(story["chain"])
+
+
+async def test_who_may_look_sees_what_servers_answer_to_everybody(tmp_path: pathlib.Path) -> None:
+    with bad_servers.running() as server:
+        place = Place(tmp_path, server.port)
+        assert (await place.why("https://e.test/x?y"))[1]["missing"] == []
+        assert "GET /x?y" in server.seen
+        assert "`access`" in str((await place.why("https://c.test/"))[1]["missing"])
 
 
 @pytest.mark.parametrize("subject", ["", " ", "a" * 9000, "\x1b[31m", None, 7, ["https://a.test"]])

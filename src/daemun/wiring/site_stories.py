@@ -26,7 +26,7 @@ class SiteStories:
             if not is_owner:
                 _check_own(url, desired, report)
 
-        question = why_stories.WhyQuestion(subject=subject, check=check)
+        question = why_stories.WhyQuestion(subject=subject, check=check, past_access=is_owner)
         story = why_stories.make_story(self._settings, _KnownGate(report, known.bans), question)
         return story_json.to_json(story, story_json.on_one_line if is_owner else _hide)
 

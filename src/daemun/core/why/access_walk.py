@@ -8,7 +8,7 @@ from daemun.core import model
 from daemun.core.access import access_levels, access_tokens, banned_networks
 from daemun.core.options import access_option, country_forms
 from daemun.core.texts import words
-from daemun.core.why import condition_match
+from daemun.core.why import condition_match, route_walk
 
 _OWN_COOKIES = "__Host-daemun-"
 _TOKEN = re.compile(rf"\s*bearer\s+{access_tokens.PREFIX}", re.IGNORECASE)
@@ -172,6 +172,19 @@ def find_held(route: model.Route | None, site: model.Site, settings: model.Globa
     """The access that holds for a request."""
     held = access_levels.of_site(site, settings) if route is None else access_levels.of_route(route, site, settings)
     return held.access
+
+
+def is_open(walk: route_walk.RouteWalk, site: model.Site, settings: model.Globals) -> bool:
+    """Whether everybody may send a request to the route."""
+    is_certain = walk.route is not None and not (walk.perhaps and access_levels.is_guarded(site, settings))
+    return is_certain and not find_held(walk.route, site, settings).conditions
+
+
+def is_wholly_open(site: model.Site, settings: model.Globals) -> bool:
+    """Whether everybody may send any request to the servers of a site: one may read a path as another one that is
+    closed."""
+    refuses = any(isinstance(one.action, model.Respond) and one.action.refuses for one in site.routes)
+    return not refuses and not access_levels.is_guarded(site, settings)
 
 
 def without_gates(

@@ -27,10 +27,10 @@ def look(
     *,
     report: why_url.Json | None,
     bans: tuple[tuple[str, str], ...] = (),
+    past_access: bool = True,
 ) -> request_facts.RequestFacts | None:
-    """wanted: an id, good as of `request_facts.check_id`. report, bans: as of `why_url.WhyRequest`. None: no log has
-    it.
-    Blocking, seconds when the line was not written yet. Raises: OSError when a log cannot be read."""
+    """wanted: an id, good as of `request_facts.check_id`. report, bans, past_access: as of `why_url.WhyRequest`. None:
+    no log has it. Blocking, seconds when the line was not written yet. Raises: OSError when a log cannot be read."""
     waited_until = time.monotonic() + FLUSHED_S
     facts, is_complete = _search(chosen.layout, wanted)
     while not is_complete and time.monotonic() < waited_until and pathlib.Path(chosen.layout.logs).is_dir():
@@ -52,7 +52,7 @@ def look(
     facts = dataclasses.replace(
         facts, desired=desired, hold_socket=chosen.layout.hold_socket, missing=(*facts.missing, *missing)
     )
-    return run_async.run(_with_today(chosen, facts, report, bans))
+    return run_async.run(_with_today(chosen, facts, report, bans, past_access))
 
 
 def _search(paths: layout.Layout, wanted: str) -> tuple[request_facts.RequestFacts | None, bool]:
@@ -151,6 +151,7 @@ async def _with_today(
     facts: request_facts.RequestFacts,
     report: why_url.Json | None,
     bans: tuple[tuple[str, str], ...],
+    past_access: bool,
 ) -> request_facts.RequestFacts:
     """With what the URL finds today: the site, the route, and its servers where one of them was at fault."""
     line = facts.line
@@ -158,7 +159,9 @@ async def _with_today(
     if line is None or url is None:
         return facts
     request = condition_match.SentRequest(method=line.method or "GET", query=url.query)
-    question = why_url.WhyRequest(url=url, request=request, address=line.client, report=report, bans=bans, visits=False)
+    question = why_url.WhyRequest(
+        url=url, request=request, address=line.client, report=report, bans=bans, visits=False, past_access=past_access
+    )
     look_ = why_url.Look(chosen, question, facts.desired)
     is_of_server = line.status is None or line.status >= 500
     today = await (look_.run() if is_of_server else look_.run_without_servers())

@@ -41,7 +41,8 @@ async def resolve(host: str) -> tuple[tuple[str, ...], str | None]:
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Servers:
     """Those that a request of a site leads to. worker: whom nginx's workers run as; None: as this account. unwell:
-    those of all routes that get no requests now, by `health`."""
+    those of all routes that get no requests now, by `health`. is_queried: whether they are sent what was asked about;
+    they are tried as the daemon does else."""
 
     site: model.Site
     route: model.Route
@@ -50,6 +51,7 @@ class Servers:
     request: condition_match.SentRequest
     worker: model.WorkerAccount | None = None
     unwell: tuple[server_answers.UnwellServer, ...] = ()
+    is_queried: bool = True
 
     async def look(self) -> tuple[url_facts.QueriedServer, ...]:
         """Never raises but when cancelled."""
@@ -67,7 +69,7 @@ class Servers:
         sent = self.url.sent if aim.is_judge else self._map(target.path if target is not None else None)
         if not aim.is_judge and host_header_option.OPTION.of(self.route.action) is None:
             aim = dataclasses.replace(aim, sees=self.url.host)
-        if aim.sent is not None:
+        if aim.sent is not None and self.is_queried:
             aim = dataclasses.replace(aim, path=self.url.sent, sent=sent)
         endpoints, failed = await _find_endpoints(aim, target)
         if failed:
@@ -128,7 +130,7 @@ class Servers:
         view = url_facts.QueriedServer(
             written=aim.written, server=tried.server, found=found, sent=sent, is_judge=aim.is_judge
         )
-        is_harmless = self.request.method in SAFE
+        is_harmless = self.is_queried and self.request.method in SAFE
         if (
             aim.is_judge
             or aim.scheme not in _QUERIED

@@ -41,27 +41,28 @@ class RunningDaemon(typing.Protocol):
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class WhyQuestion:
     """subject: a URL, the id of a request, the name of a stream. address: of the visitor that is meant; None: this
-    machine. check: raises where this URL may not be looked at."""
+    machine. check: raises where this URL may not be looked at. past_access: as of `WhyRequest`."""
 
     subject: str
     method: str = "GET"
     headers: tuple[tuple[str, str], ...] = ()
     address: str | None = None
     check: collections.abc.Callable[[requested_url.RequestedUrl, model.Desired | None], None] = lambda *_: None
+    past_access: bool = True
 
 
 def make_story(chosen: settings.Settings, daemon: RunningDaemon, question: WhyQuestion) -> url_facts.Story:
     """The whole story. chosen: with the file that the daemon reads. Raises: DaemunError."""
     subject = question.subject
     if _ID.match(subject) is not None:
-        return _of_request(chosen, daemon, subject)
+        return _of_request(chosen, daemon, subject, past_access=question.past_access)
     file = why_url.read_file(chosen)
     story = _of_stream(file[0], daemon, subject)
     if story is not None:
         return story
     if "://" in subject or _HOST.match(subject) is not None:
         return _of_url(chosen, daemon, question, file)
-    return _of_request(chosen, daemon, subject)
+    return _of_request(chosen, daemon, subject, past_access=question.past_access)
 
 
 def _of_stream(desired: model.Desired | None, daemon: RunningDaemon, text: str) -> url_facts.Story | None:
@@ -99,18 +100,25 @@ def _of_url(
     question.check(url, file[0])
     report = daemon.report()
     bans = daemon.bans() if report is not None and report.get("bans") else ()
-    looked_for = why_url.WhyRequest(url=url, request=request, address=question.address, report=report, bans=bans)
+    looked_for = why_url.WhyRequest(
+        url=url,
+        request=request,
+        address=question.address,
+        report=report,
+        bans=bans,
+        past_access=question.past_access,
+    )
     return why_story.make_story(why_url.look(chosen, looked_for, file))
 
 
-def _of_request(chosen: settings.Settings, daemon: RunningDaemon, wanted: str) -> url_facts.Story:
+def _of_request(chosen: settings.Settings, daemon: RunningDaemon, wanted: str, *, past_access: bool) -> url_facts.Story:
     refused = request_facts.check_id(wanted)
     if refused is not None:
         raise errors.ConfigError(f"cannot look for {words.quoted(wanted)}: it {refused}")
     report = daemon.report()
     bans = daemon.bans() if report is not None and report.get("bans") else ()
     try:
-        facts = why_request.look(chosen, wanted, report=report, bans=bans)
+        facts = why_request.look(chosen, wanted, report=report, bans=bans, past_access=past_access)
     except OSError as error:
         place = f"the logs in {chosen.layout.logs}"
         raise errors.EnvironmentProblemError(

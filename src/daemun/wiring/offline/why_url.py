@@ -33,6 +33,7 @@ HELD_S = 2.0
 MOST_HOPS = 10
 _PROOF = "daemun-why-daemun-why-daemun-why-daemun-why"
 """In the shape of a token of ACME (RFC 8555 section 8.3)."""
+_GUARDED = "only owners of the dashboard have requests sent to what `access` guards, so nothing answered this one"
 _MOST_NAMES = 10
 _PART_S = 5.0
 
@@ -41,7 +42,8 @@ _PART_S = 5.0
 class WhyRequest:
     """What is asked about. address: of the visitor that is meant; None: this machine. report: `GET /status` of the
     running daemon; None: none runs. bans: networks, each with why. visits: whether the gate is queried, too. is_onward:
-    redirects led to the URL, and no others are followed from there."""
+    redirects led to the URL, and no others are followed from there. past_access: whether requests are sent to what is
+    not for everybody: this machine may come in where who asks may not."""
 
     url: requested_url.RequestedUrl
     request: condition_match.SentRequest
@@ -50,6 +52,7 @@ class WhyRequest:
     bans: tuple[tuple[str, str], ...] = ()
     visits: bool = True
     is_onward: bool = False
+    past_access: bool = True
 
 
 def look(
@@ -96,6 +99,8 @@ class Look:
             is_mapped=is_mapped,
             gate_runs=await asyncio.to_thread(process.find_master, self._chosen.layout) is not None,
         )
+        if facts.site is not None and not self._may_request(self._url, facts):
+            facts = dataclasses.replace(facts, missing=(*facts.missing, _GUARDED))
         shown = await self._shake(address, facts)
         at = why_disk.log_size(self._chosen.layout)
         name_look, (visits, servers) = await asyncio.gather(
@@ -261,6 +266,7 @@ class Look:
                     within_s=_PART_S,
                 )
                 for part in page_parts.find_parts(visits[-1])
+                if self._may_request(part, facts)
             )
         )
         return tuple(found)
@@ -294,6 +300,7 @@ class Look:
     ) -> tuple[tuple[url_facts.GateVisit, ...], tuple[url_facts.QueriedServer, ...]]:
         """Together. A request that waits for a server (`hold`) is not waited for, once none is known to serve."""
         is_visited = self._question.visits and address is not None and facts.request.method in why_servers.SAFE
+        is_visited = is_visited and self._may_request(self._url, facts)
         if not is_visited or address is None:
             return (), await self._try_servers(facts)
         visiting = asyncio.ensure_future(self._visit(address, facts))  # noqa: TID251 - it ends below
@@ -321,6 +328,8 @@ class Look:
             request=facts.request,
             worker=worker,
             unwell=() if facts.daemon is None else facts.daemon.unwell,
+            is_queried=self._question.past_access
+            or (facts.desired is not None and access_walk.is_wholly_open(facts.site, facts.settings)),
         ).look()
 
     async def _visit(self, address: model.Address, facts: url_facts.UrlFacts) -> tuple[url_facts.GateVisit, ...]:
@@ -352,7 +361,15 @@ class Look:
         if facts.desired is None or site_choice.choose(facts.desired, url.host).name is None:
             return False
         ports = {443 if url.is_https else 80, *(one.port for one in self._listening(url, facts))}
-        return url.effective_port in ports
+        return url.effective_port in ports and self._may_request(url, facts)
+
+    def _may_request(self, url: requested_url.RequestedUrl, facts: url_facts.UrlFacts) -> bool:
+        if self._question.past_access or facts.desired is None:
+            return self._question.past_access
+        site = facts.site if url.host == facts.url.host else site_choice.choose(facts.desired, url.host).site
+        if site is None:
+            return False
+        return access_walk.is_open(route_walk.walk(site, url.path, facts.request), site, facts.settings)
 
     def _listening(self, url: requested_url.RequestedUrl, facts: url_facts.UrlFacts) -> tuple[model.Address, ...]:
         return facts.listening if url.is_https == self._url.is_https else facts.other_listening
