@@ -31,6 +31,27 @@ def test_another_site_of_the_gate_can_be_meant() -> None:
     assert found(route("/", proxy("http://127.0.0.1", host_header="other.test"))) == []
 
 
+@pytest.mark.parametrize("url", ["https://a.test", "http://a.test", "http://b.test", "https://a.test:8443/x"])
+def test_a_server_that_is_the_site_itself(url: str) -> None:
+    (message,) = found(route("/", url))
+    assert 'site "a.test", route "/", to: ' in message
+    assert "is this site itself, so requests would come back to it; name the server by its address" in message
+
+
+@pytest.mark.parametrize("url", ["http://a.test:8080", "https://c.test", "http://x.a.test", "http://a"])
+def test_a_server_of_another_name_or_port(url: str) -> None:
+    assert found(route("/", url)) == []
+
+
+def test_a_site_that_listens_on_its_own_name_s_server() -> None:
+    assert found(route("/", proxy("https://a.test", host_header="other.test"))) == []
+
+
+def test_a_gate_that_is_tried_on_other_ports_beside_the_server() -> None:
+    tried = (model.Address(port=8080), model.Address(port=8443))
+    assert not request_loops.find_loops(site("a.test", route("/", "https://a.test")), tried)
+
+
 def redirect(path: str, to: str) -> model.Route:
     return model.Route(path=path, action=model.Redirect(to=to))
 

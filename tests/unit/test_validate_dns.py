@@ -1,5 +1,6 @@
 """Who makes records in DNS: what is refused, with which words, and what is not."""
 
+import contextlib
 import pathlib
 
 import pytest
@@ -69,6 +70,14 @@ def test_the_providers_and_their_options_are_known() -> None:
         ("{provider: cloudflair, auth_token: x}", 'did you mean "cloudflare"?'),
         ("{provider: zzz}", "known are rfc2136, hook, aliyun,"),
         ("{provider: cloudflare, auth_tokn: hush}", "is no option of `provider: cloudflare`; expected auth_token,"),
+        (
+            "{provider: cloudflare}",
+            "daemun.yaml:2:3: acme.dns: has nothing by which `provider: cloudflare` lets daemun in; "
+            "expected auth_token or auth_username beside it",
+        ),
+        ("{provider: cloudflare, ttl: '60'}", "has nothing by which"),
+        ("{provider: ionos}", "expected api_key beside it"),
+        ("{provider: hook, command: [/bin/hook]}", ""),
         ("{provider: route53}", 'needs the package boto3: pip install "dns-lexicon[route53]"'),
     ],
 )
@@ -76,6 +85,19 @@ def test_the_file_is_checked(tmp_path: pathlib.Path, dns: str, words: str) -> No
     path = tmp_path / "daemun.yaml"
     path.write_text(f"acme:\n  dns: {dns}\nsites: {{}}\n")
     assert_told(path, words)
+
+
+def test_credentials_that_a_provider_finds_itself(tmp_path: pathlib.Path) -> None:
+    """boto3 and oci read files in a home, and take roles of machines in their clouds."""
+    path = tmp_path / "daemun.yaml"
+    for provider in ("route53", "oci"):
+        path.write_text(f"acme: {{dns: {{provider: {provider}}}}}\nsites: {{}}\n")
+        with contextlib.suppress(ConfigError):
+            yaml_file.read_snapshot(path)
+            continue
+        with pytest.raises(ConfigError) as caught:
+            yaml_file.read_snapshot(path)
+        assert "has nothing by which" not in str(caught.value)
 
 
 def test_of_a_site(tmp_path: pathlib.Path) -> None:

@@ -74,6 +74,9 @@ def test_a_good_site_has_no_problems() -> None:
         ("*a.test", '"*" in the wrong place'),
         ("*.*.test", '"*" in the wrong place'),
         ("256.1.1.1", "looks like an IP address"),
+        ("xn--a.com", 'has a part, "xn--a", that looks like punycode and is none, so no browser opens it'),
+        ("shop.xn--zzzzzzzz9999.com", "looks like punycode and is none"),
+        ("*.xn--a.com", "looks like punycode and is none"),
         ("::1", 'write "[::1]"'),
         ("[0:0::1]", 'write "[::1]"'),
         ("[10.0.0.1]", 'write "10.0.0.1"'),
@@ -88,7 +91,21 @@ def test_bad_hosts(host: str, words: str) -> None:
     assert problem.host == host
 
 
-@pytest.mark.parametrize("host", ["a", "localhost", "a.test", "*.a.test", "10.0.0.1", "[::1]", "xn--3e0b707e.test"])
+@pytest.mark.parametrize(
+    "host",
+    [
+        "a",
+        "localhost",
+        "a.test",
+        "*.a.test",
+        "10.0.0.1",
+        "[::1]",
+        "xn--3e0b707e.test",
+        "xn--i-7iq.ws",
+        "xn--strae-oqa.de",
+        "xn--fsqu00a.xn--0zwm56d",
+    ],
+)
 def test_good_hosts(host: str) -> None:
     assert rules.check_host(host) is None
 

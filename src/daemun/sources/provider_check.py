@@ -8,6 +8,11 @@ from daemun.core.texts import words
 
 OWN = (model.RFC2136, model.HOOK)
 
+_AMBIENT = frozenset({"oci", "route53"})
+"""Providers whose own libraries find credentials on this machine: files in a home, roles of a machine in the cloud."""
+_KEYS = ("auth_", "api_key", "secret_")
+"""How the options begin by which providers know who asks."""
+
 
 def find_problems(acme: model.Acme | None, sites: collections.abc.Iterable[model.Site]) -> tuple[model.Problem, ...]:
     """What `validate_dns` cannot know, because it looks at nothing."""
@@ -37,4 +42,11 @@ def _check(dns: model.Dns, report: problem_report.ProblemReport, *field: str) ->
     options = dns_providers.find_options(dns.provider)
     if options:
         validate_dns.check_options(dns, options, report, *field)
+    keys = [name for name in options if name.startswith(_KEYS)]
+    given = {name for name, _ in dns.options}
+    if keys and given.isdisjoint(keys) and given <= {*options} and dns.provider not in _AMBIENT:
+        cause = (
+            f"has nothing by which `provider: {dns.provider}` lets daemun in; expected {words.listed(keys)} beside it"
+        )
+        report.add(cause, *field)
     return report.problems

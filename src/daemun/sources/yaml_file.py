@@ -23,6 +23,7 @@ from daemun.sources import (
     loaded_files,
     login_names,
     provider_check,
+    public_suffix_check,
     published_secrets,
     served_folders,
     snippet_files,
@@ -196,6 +197,7 @@ class YamlFile:
             *snippet_files.find_problems(snapshot, self._find_worker),
             *served_folders.find_problems(snapshot, self._find_worker),
             *provider_check.find_problems(acme, snapshot.sites),
+            *public_suffix_check.find_problems(acme, snapshot.sites),
             *self._apps.problems(),
         )
         order = {one.name: index for index, one in enumerate(parsed.files, start=1)}

@@ -7,6 +7,9 @@ escapes included; a `$` takes 16 bytes there (see DOLLAR in core.serialise), a q
 
 import ipaddress
 import re
+import unicodedata
+
+import idna
 
 from daemun.core.texts import cures, match_times, names, patterns, spellings, words
 
@@ -102,9 +105,27 @@ def _check_labels(name: str, *, is_complete: bool = True) -> str | None:
         return "is not a host name: each part between dots is 1 to 63 of a-z, 0-9 and -, with no - at its ends"
     if any(label.startswith("_") for label in labels):
         return 'has a part that starts with "_", which no browser accepts in a host name'
+    damaged = next((label for label in labels if label.startswith("xn--") and not _is_punycode(label)), None)
+    if damaged is not None:
+        cause = f'has a part, "{damaged}", that looks like punycode and is none, so no browser opens it'
+        return f"{cause}; write the name in its own letters"
     if is_complete and labels[-1].isdigit():
         return "looks like an IP address but is none"
     return None
+
+
+def _is_punycode(label: str) -> bool:
+    """Whether a label "xn--..." is one that browsers write for letters beyond ASCII (RFC 3492, UTS 46). What no table
+    of this machine knows yet is good."""
+    try:
+        letters = label.removeprefix("xn--").encode().decode("punycode")
+        if letters.isascii() or letters.encode("punycode").decode() != label.removeprefix("xn--"):
+            return False
+        if any(unicodedata.category(letter) == "Cn" for letter in letters):
+            return True
+        return idna.uts46_remap(letters, std3_rules=False, transitional=False) == letters
+    except UnicodeError:
+        return False
 
 
 INTERNAL_NAMES = ".daemun"

@@ -13,10 +13,12 @@ def find_loops(site: model.Site, listening: tuple[model.Address, ...]) -> tuple[
     """listening: the addresses of the gate. Warnings: another server may come to answer there, or a proxy in front."""
     report = problem_report.ProblemReport(host=site.host, origin=site.origin)
     ports = {address.port for address in listening if address.host is None or _is_here(address.host)}
+    everywhere = {address.port for address in listening}
     for route in site.routes if site.enabled else ():
         here = report.at(route.origin)
         if isinstance(route.action, model.Proxy):
             _check_servers(route.action, route, ports, here)
+            _check_names(route.action, route, site, everywhere, here)
         elif isinstance(route.action, model.Redirect) and _leads_back(route.action.to, route, site, listening):
             cause = f"{words.quoted(route.action.to)} leads back to this route, so visitors go round in circles"
             here.add(
@@ -38,6 +40,24 @@ def _check_servers(
             cause = f"{words.quoted(str(target))} is daemun's own port, so requests would come back to this site"
             report.add(
                 f"{cause}; name the port that the server listens on",
+                *route.field,
+                "to",
+                index,
+                severity=model.Severity.WARNING,
+            )
+
+
+def _check_names(
+    action: model.Proxy, route: model.Route, site: model.Site, ports: set[int], report: problem_report.ProblemReport
+) -> None:
+    """The site's own names, at the gate's ports: another port, or another `host_header`, means another server."""
+    if host_header_option.OPTION.of(action) is not None:
+        return
+    for index, target in enumerate(action.targets):
+        if target.port in ports and target.host in site.names and not _is_here(target.host):
+            cause = f"{words.quoted(str(target))} is this site itself, so requests would come back to it"
+            report.add(
+                f"{cause}; name the server by its address, or by a name that leads to it alone",
                 *route.field,
                 "to",
                 index,
