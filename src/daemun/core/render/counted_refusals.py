@@ -92,9 +92,11 @@ _Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 
 def _networks(given: tuple[str, ...], known: access_option.Addresses) -> tuple[_Network, ...]:
-    """All addresses are two networks: nginx has its default at the one of both."""
+    """Each once, however it is written: nginx warns of others. All addresses are two networks: nginx has its default at
+    the one of both."""
     found = [ipaddress.ip_network(one, strict=False) for one in access_option.networks(given, known)]
-    return tuple(part for one in found for part in (one.subnets() if one.prefixlen == 0 else (one,)))
+    parts = (part for one in found for part in (one.subnets() if one.prefixlen == 0 else (one,)))
+    return tuple(dict.fromkeys(parts))
 
 
 def _is_within(one: _Network, others: tuple[_Network, ...]) -> bool:
