@@ -56,11 +56,20 @@ ODD = (
     "/x/..%5cadmin/",
     *("/x%5c..%5cadmin/", "/x%5C%2e./admin/x", "/%5c..%5c/admin", "/x%5c..;/admin/"),
     *("/x%2f..;/admin/", "/x%2F.%2e%3b%2fadmin"),
+    *(
+        "/x/;a/../admin/",
+        "/x/%3b/../admin",
+        "/x/;a/b/../%2e%2e/admin/",
+        "/x%2f;/..%2fadmin/",
+        "/;/x/../../x/;/../admin",
+    ),
+    *("/admin%09/", "/admin%0a", "/admin%1f.%20/x", "/admin%a0", "/admin%85/", "/x/../admin%A0"),
     "/admin/%00",
     "*",
     *("/admin;x", "/admin;x/y", "/;/admin", "/;x=1;y/admin/", "/%3b/admin/x", "/admin%3bx/", "/Admin", "/ADMIN/x"),
     *("/%41dmin/", "/x/../aDMIN//x", "/admin./", "/admin%20/x", "/;x%5cadmin/", "/%5cadmin%5cx", "/%5c;%5cAdmin.;/"),
 )
+DROPPED = "." + "".join(chr(number) for number in (*range(33), 0x85, 0xA0))
 SPELLINGS = (*("".join(parts) for parts in itertools.product(BEFORE, NAMES, AFTER)), *ODD)
 KINDS = {
     "plain": {},
@@ -74,13 +83,13 @@ GUARDS = ("allow", "deny", "certificate", "app", "password", "login", "either")
 def read_leniently(path: str) -> str:
     """As a server could that decodes first, drops parameters of parts, and dots and spaces behind them, takes a
     backslash for a slash, and does not distinguish capitals."""
-    text = urllib.parse.unquote(path.partition("?")[0].partition("#")[0]).replace("\\", "/")
+    text = urllib.parse.unquote(path.partition("?")[0].partition("#")[0], "latin-1").replace("\\", "/")
     parts: list[str] = []
     for part in re.sub(r";[^/]*", "", text).split("/"):
         if part == "..":
             del parts[-1:]
         elif part not in {"", "."}:
-            parts.append(part.rstrip(". ") or part)
+            parts.append(part.rstrip(DROPPED) or part)
     return "/" + "/".join(parts).lower()
 
 

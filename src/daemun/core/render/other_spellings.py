@@ -17,14 +17,22 @@ from daemun.core.options import access_option
 from daemun.core.render import effective_access, site_scope
 from daemun.core.texts import names, route_paths
 
-_TWO_READINGS = r"#|^[^?]*(?:\\|(?:/|%2f)(?:\.|%2e){1,2}(?:;|%3b|%5c)|%5c(?:\.|%2e){1,2}(?:[/;?]|%2f|%3b|%5c|$))"
+_DOT, _SLASH, _PART_END = r"(?:\.|%2e)", r"(?:/|%2f|%5c)", r"(?:[/;?]|%2f|%3b|%5c|$)"
+_TWO_READINGS = "|".join(
+    (
+        "#",
+        rf"^[^?]*(?:\\|(?:/|%2f){_DOT}{{1,2}}(?:;|%3b|%5c)|%5c{_DOT}{{1,2}}{_PART_END})",
+        rf"^(?>[^?]*?{_SLASH}(?:;|%3b))[^?]*{_SLASH}{_DOT}{{2}}{_PART_END}",
+    )
+)
 """What no browser sends, and what servers read as another path than nginx does, which passes it on as it came: for
-nginx a path ends at "#"; Java's servers drop ";..." of each part before they resolve "..", and for some "\\" is "/", on
-either side of "..". "#" and "\\" may not stand in a path (RFC 9112 section 3.2, RFC 3986 section 3.3); browsers do send
-"\\" in a query."""
+nginx a path ends at "#"; Java's servers drop ";..." of each part before they resolve "..", so that ";x" is no part for
+them which ".." could take back, and for some "\\" is "/", on either side of "..". "#" and "\\" may not stand in a path
+(RFC 9112 section 3.2, RFC 3986 section 3.3); browsers do send "\\" in a query."""
 
 _SLASHES = r"(?:[/\\]++(?:;[^/\\]*+)?)++"
-_BEHIND_NAME = r"[. ]*+(?:;[^/\\]*+)?"
+_BEHIND_NAME = r"[.\x01-\x20\x85\xa0]*+(?:;[^/\\]*+)?"
+"""With what Express and servers of Python take for a space, too, and drop."""
 _END = r"(?![\s\S])"
 _SLASHES_IN_URL = r"(?:/++(?:(?:;|%3b)[^/?#]*+)?)++"
 _BEHIND_IN_URL = r"(?:\.|%2e|%20)*+(?:(?:;|%3b)[^/?#]*+)?"
