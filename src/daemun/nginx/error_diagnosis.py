@@ -14,7 +14,7 @@ from daemun import errors
 from daemun.control import nginx_port
 from daemun.core import layout
 from daemun.core.plan import listeners
-from daemun.nginx import port_owners
+from daemun.nginx import directive_places, port_owners
 
 _CURES = (
     (
@@ -103,7 +103,8 @@ def join_emergencies(text: str) -> str:
 def find_cure(message: str) -> str | None:
     """What to do about a configuration that nginx refuses, where its words alone do not show it. Pure."""
     found = ((match, cure) for pattern, cure in _CURES if (match := pattern.search(message)) is not None)
-    return next((cure.format(**match.groupdict()) for match, cure in found), None)
+    cure = next((cure.format(**match.groupdict()) for match, cure in found), None)
+    return cure or directive_places.find_cure(message)
 
 
 def may_pass(message: str) -> bool:
