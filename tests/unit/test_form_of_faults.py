@@ -255,6 +255,17 @@ def test_sites_without_their_key_are_one_error() -> None:
     assert 'unknown key "workerss"' in second
 
 
+@pytest.mark.parametrize("beside", ["", "include: sites/*.yaml\n"])
+def test_sites_below_a_misspelt_key_or_none_are_one_error_also_beside_included_files(beside: str) -> None:
+    """Beside `include` a file may have no `sites`: hosts without their key were left out in silence."""
+    line = 1 + bool(beside)
+    (stray,) = [one for one in said(f"{beside}a.test: http://x\n") if "a.test" in one or "sites`" in one]
+    assert stray.startswith(f'daemun.yaml:{line}:1: `sites:` is missing above "a.test"')
+    for slip in ("site", "Sites"):
+        (told,) = [one for one in said(f"{beside}{slip}:\n  a.test: http://x\n") if "sites" in one and slip in one]
+        assert told == f'daemun.yaml:{line}:1: unknown key "{slip}": did you mean "sites"?'
+
+
 @pytest.mark.parametrize(
     "content",
     [

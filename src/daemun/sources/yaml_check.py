@@ -94,6 +94,15 @@ def find_stray_sites(raw: object) -> tuple[str, ...]:
     return tuple(key for key, value in raw.items() if "." in key and _is_site(value) and names.is_host_name(key))
 
 
+def find_slip_of_sites(raw: object) -> str | None:
+    """A key at the top of a file without `sites` that was meant to be it, as "site" is."""
+    if not isinstance(raw, dict) or "sites" in raw:
+        return None
+    known = yaml_top.FILE.model_fields
+    meant = (key for key, value in raw.items() if key not in known and isinstance(value, dict))
+    return next((key for key in meant if words.nearest(key, known) == "sites"), None)
+
+
 def find_home_of_stray(key: str, value: object) -> str | None:
     """Where a key belongs that stands among the hosts and leads nowhere. None: it is a host, whatever it is called."""
     if _is_site(value):
@@ -143,8 +152,8 @@ def _is_site(value: object) -> bool:
 
 def _without_sites(kind: _Map, raw: object, details: collections.abc.Sequence[typing.Any]) -> list[typing.Any]:
     """One word is missing, which is reported where sites are read: not each host is an unknown key."""
-    stray = find_stray_sites(raw) if kind in _TOPS else ()
-    return [item for item in details if not (item["type"] in _UNKNOWN_KEY and item["loc"][0] in stray)]
+    told = {*find_stray_sites(raw), find_slip_of_sites(raw)} if kind in _TOPS else set()
+    return [item for item in details if not (item["type"] in _UNKNOWN_KEY and item["loc"][0] in told)]
 
 
 def _fault(

@@ -13,6 +13,7 @@ import datetime
 import os
 import pathlib
 import re
+import shlex
 import typing
 
 from daemun.core import model, value_parsers
@@ -89,7 +90,9 @@ def add_route(file: File, host: str, target: str, *, route_path: str = "/", app:
         value = {"to": target, "app": app}
     is_there = there == route if app is None else edit.entry.find_route(route_path) == value
     if there is not None and not is_there:
-        raise edit.refused(f"it already has a route {words.quoted(route_path)}; remove that one first", "path")
+        cure = shlex.join(["daemun", "rm", edit.host, *(("--path", route_path) if len(routes) > 1 else ())])
+        there_is = f"it already has a route {words.quoted(route_path)}"
+        raise edit.refused(f"{there_is}; remove that one first: `{cure}`", "path")
     if there is not None:
         return edit.before
     lines = value if isinstance(value, str) else tuple(yaml_splice.NewEntry(key, one) for key, one in value.items())
@@ -125,7 +128,8 @@ def remove_route(file: File, host: str, route_path: str) -> bytes | None:
         listed = f", only {words.listed(map(words.quoted, paths), last='and')}" if paths else ""
         raise edit.refused(f"there is no such route{listed}{words.guess(route_path, paths)}")
     if len(paths) == 1 and not edit.entry.lies_over:
-        raise edit.refused("it is the only one; remove the whole site instead")
+        cure = shlex.join(["daemun", "rm", edit.host])
+        raise edit.refused(f"it is the only one; remove the whole site instead: `{cure}`")
     return edit.write(edit.places.without_route(route_path), edit.entry.without_route(route_path))
 
 

@@ -105,17 +105,18 @@ class Translation(yaml_context.Context):
         if isinstance(found, dict):
             return tuple(self._site(host) for host in found)
         beside = streams_option.OPTION.name if self.is_included else yaml_include.KEY
-        if not isinstance(raw, dict) or ("sites" not in raw and beside in raw):
+        stray, slip = yaml_check.find_stray_sites(raw), yaml_check.find_slip_of_sites(raw)
+        if not isinstance(raw, dict) or ("sites" not in raw and beside in raw and not (stray or slip)):
             return ()
         message = yaml_words.LACKS_SITES if not self.is_included else yaml_words.INCLUDED_LACKS_SITES
         mark = self.document.locate(("sites",))
-        if stray := yaml_check.find_stray_sites(raw):
+        if stray:
             hosts = words.listed([words.quoted(host) for host in stray[:3]], last="and")
             more = f" and {len(stray) - 3} more" if len(stray) > 3 else ""
-            message = (
-                f"`sites:` is missing above {hosts}{more}; write it on a line of its own, and indent them below it"
-            )
+            message = f"`sites:` is missing above {hosts}{more}; write it on a line of its own, and indent them below"
             mark = self._key_mark((stray[0],))
+        elif slip is not None:
+            message, mark = f'unknown key {words.quoted(slip)}: did you mean "sites"?', self._key_mark((slip,))
         if "sites" in raw:
             cure = yaml_words.hint_at_colon(found) or "; none at all is `sites: {}`"
             if yaml_suggestions.is_map_behind_dashes(found):
