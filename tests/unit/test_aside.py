@@ -191,7 +191,7 @@ def test_the_reason_names_the_addresses_once_and_what_to_do() -> None:
     assert problem.host == "a.test"
     assert problem.message == (
         'cannot apply site "a.test": cannot listen on 0.0.0.0:8080 and [::]:8080: the port is taken by x (pid 7); '
-        "stop that program, or give the site another port; it is served without that, and all other sites are live"
+        "stop that program, or give the site another port; it is served without that, and no other site is affected"
     )
     states = {
         status.site.host: status.state

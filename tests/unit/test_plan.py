@@ -85,3 +85,5 @@ def test_every_step_reads_as_a_sentence() -> None:
         "look up the addresses of html:80",
         "start nginx",
     ]
+    nothing_to_look_up = change_plan.plan(DESIRED, FILES, model.Actual(), specs=(spec,), services=())
+    assert [str(step) for step in nothing_to_look_up.steps] == ["prepare 1 certificate", "start nginx"]

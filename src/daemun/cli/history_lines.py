@@ -30,7 +30,7 @@ def _changed(entry: "history_entry.HistoryEntry") -> str:
         kind, _, name = text.partition(" ")
         named.append(f"{SIGNS.get(kind, kind)} {name}")
     more = len(entry.changes) - len(named) + entry.more
-    return ", ".join(named) + (f" and {more} more" if more else "") or "no site"
+    return ", ".join(named) + (f" and {more} more" if more else "") or "settings alone"
 
 
 def lines_of(changes: collections.abc.Iterable["file_changes.FileChange"], *, main: str, most: int | None) -> list[str]:

@@ -187,8 +187,8 @@ class ConfigurationKeeper:
         is_known = report.state in {_States.REFUSED, _States.UNREACHABLE, _States.UNREADABLE}
         if is_known or self._is_overdue:
             # What is written once more, or otherwise, is another problem: commands tell old and new ones apart.
-            what = f" (as {report.digest})" if report.digest else ""
-            found.append(_problem(f"the file is not live as it is{what}: {report.cause or _UNDER_WAY}"))
+            what = f" (checksum of the file: {report.digest})" if report.digest else ""
+            found.append(_problem(f"the file is not live as it is: {report.cause or _UNDER_WAY}{what}"))
         if report.state is _States.NOT_BEGUN:
             found.append(_problem(_NOT_BEGUN, model.Severity.WARNING))
         if report.state is _States.NOT_WRITTEN:

@@ -143,7 +143,7 @@ class ConfigurationMember:
         return _Report(
             state=_States.UNREACHABLE,
             pause_s=_AGAIN_S,
-            cause=f"its fleet cannot be asked: {error}; what was agreed on is served, and it is tried again",
+            cause=f"{error}; until then this machine serves what the fleet agreed on",
             digest=configuration_values.digest_of(local.shared),
         )
 

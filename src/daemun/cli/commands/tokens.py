@@ -155,12 +155,13 @@ def _list_users(chosen: settings.Settings) -> dict[str, bool]:
     return {one.name: one.is_disabled for one in offline_users.list_users(chosen) if one.invitation is None}
 
 
-def _find_user(known: collections.abc.Container[str], user: str | None, name: str) -> str:
+def _find_user(known: collections.abc.Collection[str], user: str | None, name: str) -> str:
     found = password_hashes.normalize((name if user is None else user).strip())
     if found in known:
         return found
     cure = "`--user USER` says as whom the token comes in; " if user is None else ""
-    raise errors.ConfigError(f"there is no user {words.quoted(found)}; {cure}`daemun users` lists them")
+    there = "`daemun users` lists them" if known else "there is none yet, and `daemun users add NAME` adds one"
+    raise errors.ConfigError(f"there is no user {words.quoted(found)}; {cure}{there}")
 
 
 def _describe_sites(token: access_tokens.Token) -> str:

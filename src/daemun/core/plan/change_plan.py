@@ -80,7 +80,7 @@ class PublishEndpoints:
 
     def __str__(self) -> str:
         hosts = ", ".join(str(service) for service in self.services)
-        return f"look up the addresses of {hosts}" if hosts else "look up no addresses"
+        return f"look up the addresses of {hosts}"
 
 
 class Activation(enum.Enum):
@@ -291,7 +291,7 @@ def plan(
         files_changed=others,
         steps=(
             PrepareCertificates(specs=specs),
-            PublishEndpoints(services=services),
+            *((PublishEndpoints(services=services),) if services else ()),
             Activate(how=choose_activation(rendered, actual)),
         ),
     )

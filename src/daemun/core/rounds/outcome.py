@@ -9,7 +9,8 @@ from daemun.core.options import stream_forms, streams_option
 from daemun.core.plan import change_plan, generation_files, quarantine
 from daemun.core.render import snippets
 
-_REST, _ELSE, _OTHERS = "; the rest is live", ", and all else is live", ", and all other sites are live"
+# Not that all else is live, which is not known here: other sites may have mistakes, or servers that do not answer.
+_REST, _ELSE, _OTHERS = "; the rest is live", ", and nothing else is affected", ", and no other site is affected"
 _LIVE = re.compile(
     rf"; (?:{'|'.join(re.escape(one.value) for one in quarantine.StandIn)})(?:{_ELSE}|{_OTHERS})?|{_REST}"
 )

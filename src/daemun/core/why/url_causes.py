@@ -194,7 +194,7 @@ def _of_unknown_name(facts: url_facts.UrlFacts) -> Causes:
     cause = f"no site of the gate has the name {host}"
     if near is not None:
         cause += f"; the nearest is {near}"
-        cure = f"write {near}, or add {host} to the `aliases` of that site"
+        cure = f"write {near}; for a new site `daemun add {host} TARGET`, or add {host} to the `aliases` of one"
     else:
         cure = f"`daemun add {host} TARGET` adds it, or write it among the `aliases` of a site"
     if "docker" in " ".join(facts.missing):

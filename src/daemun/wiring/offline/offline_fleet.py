@@ -147,13 +147,14 @@ def leave(chosen: settings.Settings, node: str | None) -> Entered:
     known = membership.read(own)
     name = known.node if known is not None else opened_fleet.name_node(option)
     found = None
+    is_new = option is not None or membership.read_intent(own) != membership.LEAVE  # else that was said before
     with contextlib.suppress(errors.DaemunError):
         found = opened_fleet.find_fleet(chosen, own)
     if option is not None:
         _withdraw_begun(chosen, own, option)
         yaml_set.set_of_gate(yaml_holder.of_path(chosen.config), {fleet_option.OPTION.name: yaml_set.UNSET})
     own.write(membership.KEY_INTENT, membership.LEAVE)
-    is_listed = True
+    is_listed = is_new
     with contextlib.suppress(errors.DaemunError):  # the database may be gone for good
         if found is not None:
             found.shared.forget_node(name)
