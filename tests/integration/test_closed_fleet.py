@@ -5,9 +5,10 @@ import pathlib
 import pytest
 
 from daemun import errors, settings
+from daemun.core.options import fleet_option
 from daemun.fleet import membership
 from daemun.store import file_store, fleet_key
-from daemun.wiring import closed_fleet
+from daemun.wiring import closed_fleet, opened_fleet
 from tests.support import fleet_store
 
 CAUSES = [
@@ -48,3 +49,26 @@ def test_another_cause_is_said_and_the_right_key_opens_it(tmp_path: pathlib.Path
         closed.store.write("certs/a", b"2")
     key.write_text(fleet_key.encode(fleet_store.KEY))
     assert closed.try_again(), "the database need not be in reach"
+
+
+def test_the_file_is_read_again_only_when_it_changed(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One of ten thousand sites takes ten seconds of a processor, every few seconds."""
+    _, closed = make(tmp_path, CAUSES[1])
+    read, keys = opened_fleet.read_option, []
+
+    def note(chosen: settings.Settings, own: file_store.FileStore) -> fleet_option.Fleet | None:
+        found = read(chosen, own)
+        keys.append(None if found is None else found.key)
+        return found
+
+    monkeypatch.setattr(opened_fleet, "read_option", note)
+    for key in ("/none/a", "/none/b"):
+        text = f"fleet: {{database: 'postgresql://daemun@127.0.0.1:1/none', key: {key}, name: a}}\nsites: {{}}\n"
+        (tmp_path / "daemun.yaml").write_text(text)
+        for _ in range(3):
+            assert not closed.try_again()
+            (problem,) = closed.store.damage.problems()
+            assert key in problem.message
+    assert keys == ["/none/a", "/none/b"]
+    (tmp_path / "daemun.yaml").write_text("sites: {}\n")
+    assert closed.try_again(), "it goes on alone"

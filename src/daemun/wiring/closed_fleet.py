@@ -10,8 +10,9 @@ import typing
 
 import structlog
 
-from daemun import errors, settings
+from daemun import errors, regular_files, settings
 from daemun.core import model
+from daemun.core.options import fleet_option
 from daemun.fleet import fleet_signs
 from daemun.store import closed_store, file_store, mirrored_store
 from daemun.wiring import opened_fleet
@@ -39,6 +40,9 @@ class ClosedFleet:
         self._own = own
         self._shared = closed_store.ClosedStore("")
         self._front: _Front
+        self._content: bytes | None = None
+        self._option: fleet_option.Fleet | None = None
+        """As that content of daemun.yaml says, which alone has it."""
         self._tell(cause)
         self.store = mirrored_store.MirroredStore(own, self._shared, order=own.alone)
 
@@ -61,7 +65,7 @@ class ClosedFleet:
         """Whether it could be opened, as the file says now. Blocking."""
         importlib.invalidate_caches()  # the driver may have been installed since
         try:
-            fleet = opened_fleet.find_fleet(self._chosen, self._own, is_daemon=True)
+            fleet = opened_fleet.open_fleet(self._chosen, self._own, self._find_option(), is_daemon=True)
         except errors.DaemunError as error:
             self._tell(str(error))
             return False
@@ -69,6 +73,16 @@ class ClosedFleet:
             fleet.tell_kept()
             fleet.shared.close()
         return True
+
+    def _find_option(self) -> fleet_option.Fleet | None:
+        try:
+            content = regular_files.read(self._chosen.config)
+        except OSError:
+            content = None
+        if content is None or content != self._content:
+            self._option = opened_fleet.read_option(self._chosen, self._own)
+            self._content = content
+        return self._option
 
     def _tell(self, cause: str) -> None:
         message = (

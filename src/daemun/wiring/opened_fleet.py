@@ -66,13 +66,17 @@ def open_store(chosen: settings.Settings) -> ports.Store:
     return own if fleet is None else fleet.store
 
 
-def find_fleet(chosen: settings.Settings, own: file_store.FileStore, *, is_daemon: bool = False) -> OpenedFleet | None:
-    """As the file says now. None: this machine is alone. Raises: DaemunError."""
+def find_fleet(chosen: settings.Settings, own: file_store.FileStore) -> OpenedFleet | None:
+    """For commands, as the file says now. None: this machine is alone. Raises: DaemunError."""
+    return open_fleet(chosen, own, read_option(chosen, own))
+
+
+def read_option(chosen: settings.Settings, own: file_store.FileStore) -> fleet_option.Fleet | None:
+    """As `find_option`, of the file as it is now. It may hold ten thousand sites, which take ten seconds."""
     if not fleet_signs.may_be_node(own, chosen.config):
         return None
     source = yaml_file.YamlFile(chosen.config, state=chosen.layout.state)
-    known = last_good_file.recall(own, chosen.config, source)
-    return open_fleet(chosen, own, find_option(own, source, known), is_daemon=is_daemon)
+    return find_option(own, source, last_good_file.recall(own, chosen.config, source))
 
 
 def open_fleet(
