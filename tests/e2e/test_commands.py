@@ -3,6 +3,7 @@
 import concurrent.futures
 import json
 import pathlib
+import subprocess
 import typing
 
 import pytest
@@ -50,6 +51,42 @@ def _says(daemon: Daemon, code: int, *arguments: str) -> str:
 
 
 # --- check ---
+
+
+@pytest.mark.parametrize("is_unbuffered", [False, True])
+@pytest.mark.parametrize("words", [("schema",), ("version",), ("--help",), ("check", "--json"), ("render",)])
+def test_a_full_disk_under_standard_output_is_no_defect(
+    alone: Daemon, words: tuple[str, ...], is_unbuffered: bool
+) -> None:
+    alone.environment["PYTHONUNBUFFERED"] = "1" if is_unbuffered else ""
+    with pathlib.Path("/dev/full").open("w") as full:
+        done = subprocess.run(
+            alone.command(*words),
+            check=False,
+            env=alone.environment,
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            timeout=60,
+        )
+
+    cause = "cannot write to standard output: no space left on device; the output is not whole"
+    assert (done.returncode, done.stderr) == (1, f"error: {cause}\n")
+
+
+@pytest.mark.parametrize("words", [("check",), ("version",), ("check", "--json"), ("disable", "a.test")])
+@pytest.mark.parametrize("closed", [">&-", "<&-", "2>&-", "<&- >&- 2>&-"])
+def test_closed_standard_streams_are_no_defect(alone: Daemon, words: tuple[str, ...], closed: str) -> None:
+    done = subprocess.run(
+        ["sh", "-c", f'exec "$@" {closed}', "sh", *alone.command(*words)],
+        check=False,
+        env=alone.environment,
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+
+    assert (done.returncode, done.stderr) == (0, "")
 
 
 def test_check_is_good(alone: Daemon) -> None:

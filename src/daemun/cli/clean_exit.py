@@ -1,6 +1,8 @@
 """Exit codes and messages at the end of every program of daemun: no traceback for users, none on Ctrl-C."""
 
 import collections.abc
+import contextlib
+import errno
 import os
 import signal
 import sys
@@ -12,11 +14,14 @@ INTERRUPTED = 130
 """As shells give it for what Ctrl-C ended."""
 DEFECT = 70
 """EX_SOFTWARE of sysexits.h: a defect in this program, not in what it was given."""
+_OF_FILES = frozenset({errno.EDQUOT, errno.EFBIG, errno.EIO, errno.ENOSPC})
+"""Why a file cannot be written that is open."""
 
 
 def end_well(program: collections.abc.Callable[[], None]) -> None:
     """Run a program and exit. A person never meets a traceback before a message, nor one of Ctrl-C."""
     sys.unraisablehook = _end_or_report
+    _open_missing()
     code: str | int | None = 0
     try:
         program()
@@ -28,11 +33,47 @@ def end_well(program: collections.abc.Callable[[], None]) -> None:
     except SystemExit as end:
         code = end.code
     except Exception as error:
-        _report_defect(error)
-        code = DEFECT
+        code = 1 if give_up_output(error) else DEFECT
+        if code == DEFECT:
+            _report_defect(error)
     if code != INTERRUPTED:
-        _finish(code)
+        code = _finish(code)
     _exit(code)
+
+
+def give_up_output(cause: BaseException | None = None) -> bool:
+    """Whether standard output cannot be written, as where it is a file on a full disk. If so that is reported, and what
+    is still printed goes nowhere. A pipe without a reader does not count: nobody misses anything.
+
+    cause: what ended the program; what was printed may have been lost with it already.
+    """
+    try:
+        if isinstance(cause, OSError) and cause.errno in _OF_FILES and cause.filename is None:
+            os.write(sys.stdout.fileno(), b"\n")
+        sys.stdout.flush()
+    except OSError as error:
+        # Python would complain when it flushes at its end (library/signal, "Note on SIGPIPE").
+        with contextlib.suppress(OSError):
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        if isinstance(error, BrokenPipeError):
+            return False
+        from daemun import causes
+        from daemun.cli import output
+
+        with contextlib.suppress(OSError):
+            output.complain(
+                f"error: cannot write to standard output: {causes.describe(error)}; the output is not whole"
+            )
+        return True
+    return False
+
+
+def _open_missing() -> None:
+    """What was closed by who started us (`>&-`) is None in Python."""
+    for name in ("stdin", "stdout", "stderr"):
+        if getattr(sys, name) is None:
+            descriptor = os.open(os.devnull, os.O_RDONLY if name == "stdin" else os.O_WRONLY)
+            setattr(sys, name, os.fdopen(descriptor, "r" if name == "stdin" else "w", encoding="utf-8"))
 
 
 def interruptible() -> None:
@@ -83,10 +124,16 @@ def _keep(trace: str) -> str:
 def _fail(text: str) -> None:
     from daemun.cli import output
 
-    output.fail(text)
+    with contextlib.suppress(OSError):  # standard error is a file, too, sometimes
+        output.fail(text)
 
 
-def _finish(code: str | int | None) -> None:
+def _finish(code: str | int | None) -> str | int | None:
+    """Returns: the exit code, another one when the last of the output could not be written."""
     from daemun.cli import json_answer
 
-    json_answer.finish(code)
+    try:
+        json_answer.finish(code)
+    except OSError as error:
+        return 1 if give_up_output(error) else code
+    return 1 if give_up_output() and code in {0, None} else code

@@ -8,9 +8,7 @@ code is the same as without `--json`. Remarks beside that stay on standard error
 import collections.abc
 import dataclasses
 import json
-import os
 import re
-import sys
 import typing
 
 _OBEYED = re.compile("[\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff\ud800-\udfff]")
@@ -84,7 +82,9 @@ def _text_of(value: typing.Any, *, indent: int | None) -> str:
 
 
 def finish(code: object) -> None:
-    """Print the document at the end of a command, unless it printed one itself. code: the exit code."""
+    """Print the document at the end of a command, unless it printed one itself. code: the exit code.
+
+    Raises: OSError."""
     if not _answer.is_wanted or _answer.is_printed:
         return
     if _answer.error is not None:
@@ -92,9 +92,4 @@ def finish(code: object) -> None:
     else:
         first = {"ok": code in {0, None}}
     lines = {"messages": _answer.messages} if _answer.messages or _answer.error is None else {}
-    try:
-        print_json({**first, **_answer.facts, **lines})
-        sys.stdout.flush()
-    except BrokenPipeError:
-        # The reader is gone; Python would complain when it flushes at its end (library/signal, "Note on SIGPIPE").
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    print_json({**first, **_answer.facts, **lines})

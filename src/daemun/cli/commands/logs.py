@@ -8,7 +8,7 @@ import typing
 import typer
 
 from daemun import causes, errors, settings
-from daemun.cli import common_options, host_names, json_answer
+from daemun.cli import clean_exit, common_options, host_names, json_answer
 
 POLL_S = 0.25
 USUAL_LINES = 20
@@ -121,6 +121,13 @@ def logs(  # noqa: PLR0917 - Typer's
     except BrokenPipeError:
         raise
     except OSError as error:
-        raise errors.EnvironmentProblemError(
-            f"cannot read {path}: {causes.describe(error)}; run this as the owner of daemun"
-        ) from error
+        raise _find_end(path, error) from error
+
+
+def _find_end(path: pathlib.Path, error: OSError) -> Exception:
+    """Standard output may be what failed, not the log."""
+    if clean_exit.give_up_output(error):
+        return typer.Exit(1)
+    return errors.EnvironmentProblemError(
+        f"cannot read {path}: {causes.describe(error)}; run this as the owner of daemun"
+    )
