@@ -367,6 +367,22 @@ def test_of_many_nodes_one_alone_reads_what_all_report() -> None:
     assert reports == {name: {configuration_values.report_key(name)} for name in names if name != "n07"}
 
 
+def test_who_waits_for_reports_looks_more_often_than_who_waits_for_the_change(world: World) -> None:
+    """Nobody is told of a report, so each turn of a change would take as long as that."""
+    node, other = world.nodes["b"], world.nodes["c"]
+    node.edit(b"line 5", b"line FIVE")
+    other.edit(b"line 1", b"line ONE")
+    while (mine := node.step()) is not None and mine.pause_s == 0.0:
+        pass
+    while (others := other.step()) is not None and others.pause_s == 0.0:
+        pass
+    assert mine is not None and others is not None
+    assert mine.state is others.state is member_ports.EditState.WAITING
+    assert mine.pause_s is not None and others.pause_s is not None and mine.pause_s < others.pause_s
+    world.settle()
+    assert b"line FIVE" in world.agree() and b"line ONE" in world.agree()
+
+
 def test_of_many_nodes_a_few_look_whether_anybody_coordinates() -> None:
     world = World((f"n{number:02}" for number in range(30)), step_s=0.5)
     for node in world.nodes.values():

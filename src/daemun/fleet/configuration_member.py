@@ -279,7 +279,7 @@ class ConfigurationMember:
         return _Report(state=_States.UNREADABLE, pause_s=pause_s, cause=cause)
 
     def _tend_files(self, shared: stored_configuration.SharedConfiguration) -> _Report:
-        pause_s = None if shared.roll is None else _REPORTS_S if self._stored.is_held else _AGAIN_S
+        pause_s = None if shared.roll is None else self._find_pause()
         local = self._texts.read()
         if local is None:
             return self._unreadable(pause_s)
@@ -301,6 +301,10 @@ class ConfigurationMember:
                 return _Report(state=state, pause_s=pause_s, cause=cause or "")
         return self._tend_edit(shared, merged, base, mine)
 
+    def _find_pause(self) -> float:
+        """While a change is under way."""
+        return _REPORTS_S if self._stored.is_held else _AGAIN_S
+
     def _tend_edit(
         self,
         shared: stored_configuration.SharedConfiguration,
@@ -312,7 +316,7 @@ class ConfigurationMember:
         if shared.roll is not None:
             by = shared.roll.revision
             cause = f"another change is under way ({by.author} on {by.node}); it is tried after that"
-            return _Report(state=_States.WAITING, pause_s=_AGAIN_S, cause=cause, digest=digest)
+            return _Report(state=_States.WAITING, pause_s=self._find_pause(), cause=cause, digest=digest)
         names = roll_steps.find_changed(base, mine)
         refusal = self._refusals.get(roll_steps.sign(merged.files, current))
         if current is not None and merged.conflicts and base is None:
