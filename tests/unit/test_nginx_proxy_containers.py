@@ -204,6 +204,39 @@ def test_access_from_internal_networks_only() -> None:
     assert "expected external or internal" in fault({"NETWORK_ACCESS": "intern"})
 
 
+# --- ACME_HOST and the hosts ------------------------------------------------------------------------------------
+
+
+def test_a_wildcard_of_acme_host_is_for_the_hosts_below_it() -> None:
+    """As nginx-proxy takes the wildcard's certificate for them: they were served in clear text."""
+    said = {"VIRTUAL_HOST": "www.a.test", "LETSENCRYPT_HOST": "*.a.test"}
+    merged = settle(said, host="www.a.test")
+
+    assert merged.options.tls.mode is model.TlsMode.AUTO
+    assert merged.options.tls.group == ()
+    assert merged.notes == ('ACME_HOST names it by "*.a.test"; a certificate of its own is ordered',)
+
+
+@pytest.mark.parametrize("host", ["a.test", "b.www.a.test", "*.www.a.test", "~^x.a.test$"])
+def test_a_wildcard_is_for_no_other_host(host: str) -> None:
+    said = {"VIRTUAL_HOST": host, "LETSENCRYPT_HOST": "*.a.test"}
+
+    assert settle(said, host=host).options.tls.mode is model.TlsMode.OFF
+    assert "so no certificate is ordered" in notes(said)
+
+
+def test_acme_host_that_names_none_of_the_hosts_is_told() -> None:
+    said = {"VIRTUAL_HOST": "a.test", "LETSENCRYPT_HOST": "b.test"}
+
+    assert 'ACME_HOST names "b.test" and not "a.test"' in notes(said)
+    assert notes(said | {"VIRTUAL_HOST": "a.test,b.test"}) == ""
+
+
+@pytest.mark.parametrize("hosts", ["a.test b.test", "a.test;b.test", "https://a.test", "a.test:443", "~^a.test$"])
+def test_acme_host_takes_names_alone(hosts: str) -> None:
+    assert fault({"LETSENCRYPT_HOST": hosts}).startswith('ACME_HOST: host "')
+
+
 # --- names that are not read -----------------------------------------------------------------------------------
 
 

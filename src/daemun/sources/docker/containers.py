@@ -23,7 +23,6 @@ _READ = re.compile(
 _MISSPELT = re.compile(r"(?:CERT|HTTPS|LETSENCRYPT|NETWORK|SSL|VI?[RTU]{2,4}AL)_?[A-Z0-9_]{1,64}\Z", re.IGNORECASE)
 """What such a variable may have been meant to be; of one only the name is kept."""
 _SECRET = re.compile(r".*(?:KEY|KID|CONFIG|HOOK)\Z")
-_HIDDEN = "(hidden)"
 LONGEST_IMAGE = 255
 _LONGEST_LINE = 200
 _MOST_RESTARTS = 10**9
@@ -182,8 +181,7 @@ class EngineContainer:
         return self._find_label(SERVICE_LABELS) is not None
 
     def _find_label(self, names_: tuple[str, ...]) -> str | None:
-        known = dict(self.labels)
-        return next((known[name] for name in names_ if known.get(name)), None)
+        return next((value for name in names_ if (value := dict(self.labels).get(name))), None)
 
     @property
     def age(self) -> tuple[datetime.datetime, str]:
@@ -317,12 +315,11 @@ def is_name(text: str) -> bool:
 
 
 def parse_environment(raw: object) -> tuple[tuple[str, str], ...]:
-    """Of "NAME=value" texts; the last of a name counts, as for the container itself. Only what is read here is kept:
-    the others may be secrets, and of some of ours it only matters that they are there."""
+    """Of "NAME=value" texts; the last of a name counts, as for the container. Only values that are read are kept."""
     pairs = [item.partition("=") for item in raw if isinstance(item, str)] if isinstance(raw, list) else []
     found = {name: value for name, equals, value in pairs if equals and (_READ.match(name) or _MISSPELT.match(name))}
     hidden = (name for name, value in found.items() if value and (_SECRET.match(name) or not _READ.match(name)))
-    return tuple(sorted((found | dict.fromkeys(hidden, _HIDDEN)).items()))
+    return tuple(sorted((found | dict.fromkeys(hidden, "(hidden)")).items()))
 
 
 def _attachments(raw: collections.abc.Mapping[str, object]) -> tuple[Attachment, ...]:

@@ -105,7 +105,17 @@ class _VariableReader:
             return
         origin = model.Origin(source="docker", place=self._container.place)
         of_all, of_paths = self._read_host(), self._read_path()
-        for place in self._read_places():
+        places = tuple(self._read_places())
+        ordered = typing.cast(tuple[str, ...], of_all.get("ACME_HOST", ()))
+        if ordered and not any(parse.find_ordered(place.host, ordered) for place in places):
+            hosts = words.listed(
+                (words.quoted(one) for one in dict.fromkeys(place.host for place in places)), last="and"
+            )
+            self.notes.append(
+                f"ACME_HOST names {words.listed(map(words.quoted, ordered), last='and')} and not {hosts}, which it is "
+                "reached by, so no certificate is ordered; name the same hosts there"
+            )
+        for place in places:
             host_variables = self._trusted({**of_all, **place.variables})
             for path in place.paths:
                 path_variables = {**of_paths, **path.variables}
@@ -189,7 +199,7 @@ class _VariableReader:
     def _read_acme(self, variables: dict[str, object]) -> None:
         hosts = self._acme_text("HOST")
         if hosts is not None:
-            variables["ACME_HOST"] = self._parse("ACME_HOST", hosts, parse.hosts)
+            variables["ACME_HOST"] = self._parse("ACME_HOST", hosts, parse.ordered_hosts)
         email = self._acme_text("EMAIL")
         if email is not None:
             variables["ACME_EMAIL"] = self._parse("ACME_EMAIL", email, nginx_proxy_gate.read_email)

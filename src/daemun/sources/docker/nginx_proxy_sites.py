@@ -7,7 +7,7 @@ import typing
 from daemun.core import directive, model
 from daemun.core.issuance import challenge_choice
 from daemun.core.options import balance_option, catalogue, hsts_option, redirect_status_option, upstream_tls_options
-from daemun.core.texts import names
+from daemun.core.texts import names, words
 from daemun.sources.docker import nginx_proxy_folders, nginx_proxy_gate, route_requests
 from daemun.sources.docker import nginx_proxy_values as parse
 
@@ -181,11 +181,14 @@ def _choose_tls(
     if file is not None:
         return dataclasses.replace(extras, mode=model.TlsMode.FILES, certificate=file.path, key=file.key), http
     ordered = typing.cast(tuple[str, ...], variables.get("ACME_HOST", ()))
-    is_requested = method in {"redirect", "nohttp"} or "CERT_NAME" in variables or host in ordered
+    named = parse.find_ordered(host, ordered)
+    is_requested = method in {"redirect", "nohttp"} or "CERT_NAME" in variables or named is not None
     may_be_clear = bool(variables.get("ENABLE_HTTP_ON_MISSING_CERT", defaults.http_on_missing))
     if not is_requested and ((compat.is_on and may_be_clear) or names.is_pattern(host)):
         return clear
-    if host in ordered:
+    if named is not None:
+        if named != host:
+            notes.append(f"ACME_HOST names it by {words.quoted(named)}; a certificate of its own is ordered")
         return _ordered(host, ordered, variables, extras), http
     if not compat.is_on:
         return extras, http
@@ -210,15 +213,17 @@ def _choose_file(
             notes.append("CERT_NAME has no effect without `compat: nginx-proxy`; name the files in daemun.yaml")
         return None
     ordered = typing.cast(tuple[str, ...], variables.get("ACME_HOST", ()))
-    trusts_default = bool(variables.get("TRUST_DEFAULT_CERT", defaults.trusts_default)) and host not in ordered
+    trusts_default = bool(variables.get("TRUST_DEFAULT_CERT", defaults.trusts_default))
+    trusts_default = trusts_default and parse.find_ordered(host, ordered) is None
     chosen = nginx_proxy_folders.choose_certificate(compat.folders, host, named=named, trusts_default=trusts_default)
     if chosen.note is not None:
         notes.append(chosen.note)
     # What acme-companion left in the folder grows old there: daemun orders the certificate itself.
     is_left = chosen.certificate is not None and chosen.certificate.is_companions
-    if is_left and host not in ordered:
+    is_ordered = parse.find_ordered(host, ordered) is not None
+    if is_left and not is_ordered:
         notes.append("its certificate is one of acme-companion's, which nobody renews; ask for one with ACME_HOST")
-    return None if is_left and host in ordered else chosen.certificate
+    return None if is_left and is_ordered else chosen.certificate
 
 
 def _ordered(

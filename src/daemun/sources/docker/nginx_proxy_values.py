@@ -79,6 +79,24 @@ def hosts(text: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys(found))
 
 
+def ordered_hosts(text: str) -> tuple[str, ...]:
+    """ACME_HOST: names of certificates, separated by commas."""
+    found = hosts(text)
+    for name in found:
+        cause = rules.check_host(name)
+        if cause is not None:
+            raise ValueError(f"host {words.quoted(name)} {cause}")
+    return found
+
+
+def find_ordered(host: str, ordered: tuple[str, ...]) -> str | None:
+    """Which name of ACME_HOST is for a host: its own, or a wildcard."""
+    if host in ordered:
+        return host
+    wildcard = f"*.{host.partition('.')[2]}"
+    return wildcard if wildcard in ordered and not host.startswith(("*", "~")) else None
+
+
 def host(text: str) -> str:
     """One host in the form of `model.Site.host`; a regular expression stays as it is."""
     if text.startswith("~"):
