@@ -64,6 +64,7 @@ async def test_a4_refused() -> None:
         ({"is_pool": True}, "listen on 0.0.0.0 in its container"),
         ({"named": "app"}, "listen on an address that others reach"),
         ({}, "`ss -ltn`"),
+        ({"endpoint": None, "service": "x.daemun"}, "`ss -ltn`"),  # with a health check: daemun's own name leads there
         ({"endpoint": None, "socket": "/run/x.sock"}, "makes this socket"),
     ],
 )

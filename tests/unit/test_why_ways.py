@@ -188,6 +188,18 @@ def test_a_ban_is_found_by_its_network() -> None:
     assert access_walk.find_ban("no address", bans) is None
 
 
+def test_names_of_a_file_are_looked_for_there() -> None:
+    """The cure named `basic_auth.users` where the names are in a htpasswd file."""
+    for users, file, told in (
+        ((("a", "$2b$04$x"),), None, "a name of `basic_auth.users`;"),
+        ((), "/etc/daemun/htpasswd", "a name of /etc/daemun/htpasswd;"),
+        ((("a", "$2b$04$x"),), "/etc/x", "a name of `basic_auth.users` or /etc/x;"),
+    ):
+        access = access_option.Access(basic_auth=basic_auth_form.BasicAuth(users=users, file=file))
+        (found,) = access_walk._of_judges(access, "the gate", condition_match.SentRequest())
+        assert told in found.cure
+
+
 @pytest.mark.parametrize(
     ("given", "left"),
     [

@@ -9,6 +9,7 @@ import http.client
 import os
 import pathlib
 import shlex
+import shutil
 import signal
 import socket
 import ssl
@@ -31,7 +32,7 @@ ANSWER_S = 5.0
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Live:
     """A demo that is live. http: redirects to `page`. dashboard: the command that prints a link into it. trust: the
-    command that makes this machine trust its CA."""
+    command that makes this machine trust its CA. program: the path of `daemun` where no PATH leads to it."""
 
     page: str
     http: str
@@ -40,6 +41,7 @@ class Live:
     trust: str
     config: str
     state: str
+    program: str | None = None
 
 
 def run(
@@ -110,6 +112,7 @@ def _live(*, http_port: int, https_port: int, config: pathlib.Path, state: pathl
         trust=shlex.join([*rights, daemun, *where, "trust"]),
         config=str(config),
         state=str(state),
+        program=daemun if shutil.which("daemun") is None else None,
     )
 
 
@@ -126,6 +129,7 @@ What passes through, and why, is on the dashboard; this link lets one browser in
 Another one: {live.dashboard}
 """
     )
+    named = "" if live.program is None else f"\nWhere a message says `daemun`, write {shlex.quote(live.program)} here."
     return f"""
 The chat is live:
 
@@ -137,7 +141,7 @@ The certificates come from a CA of this machine alone, so a browser warns. To tr
 
     {live.trust}
 
-The file behind it: {live.config}
+The file behind it: {live.config}{named}
 Ctrl-C stops everything.
 """
 

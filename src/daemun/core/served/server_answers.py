@@ -326,5 +326,7 @@ def _write(aim: model.Aim, wanted: str, scheme: str) -> str:
 def _is_loopback(aim: model.Aim) -> bool:
     if aim.named is not None:
         return aim.named == "localhost" or aim.named.endswith(".localhost")
-    address = names.address_of(aim.endpoint.address) if aim.endpoint is not None else None
+    # One with a health check is a service, whose address stands in its name alone.
+    host = aim.endpoint.address if aim.endpoint is not None else urllib.parse.urlsplit(aim.written).hostname
+    address = names.address_of(host) if host and not aim.is_pool else None
     return isinstance(address, ipaddress.IPv4Address | ipaddress.IPv6Address) and address.is_loopback

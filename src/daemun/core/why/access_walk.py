@@ -109,14 +109,16 @@ def _of_judges(
 ) -> collections.abc.Iterator[AccessRefusal]:
     if access.basic_auth is not None:
         sent = request.header("Authorization")
+        users, file = access.basic_auth.users, access.basic_auth.file
+        names = " or ".join([*["`basic_auth.users`"] * bool(users or file is None), *[str(file)] * (file is not None)])
         yield AccessRefusal(
             rule="basic_auth",
             cause=f"the name or the password is not one of those that `access.basic_auth` of {level} lets in"
             if sent
             else f"{level} wants a name and a password (`access.basic_auth`), and the request has none",
-            cure="use a name of `basic_auth.users` with its password; `daemun password` makes a new one for the file"
+            cure=f"use a name of {names} with its password; `daemun password` makes a new one for the file"
             if sent
-            else "sign in with a name of `basic_auth.users`; `access: public` opens a route to everybody",
+            else f"sign in with a name of {names}; `access: public` opens a route to everybody",
             is_certain=not sent,
         )
     if access.login is not None:
