@@ -33,6 +33,21 @@ def test_a_daemon_without_a_fleet_holds_nothing_of_one() -> None:
     assert not {"daemun.wiring.opened_fleet", "daemun.wiring.fleet_nodes"} & held
 
 
+def test_a_single_machine_reads_its_traffic_without_anything_of_a_fleet() -> None:
+    statement = """
+import pathlib, tempfile
+from daemun import settings
+from daemun.wiring.offline import offline_node_traffic
+with tempfile.TemporaryDirectory() as folder:
+    root = pathlib.Path(folder)
+    chosen = settings.Settings(config=root / "daemun.yaml", state=root / "state")
+    assert offline_node_traffic.read(chosen, 0.0, 1.0) is None
+"""
+    held = imported_by(statement)
+    assert {one for one in held if one.startswith("daemun.fleet.")} == {"daemun.fleet.fleet_signs"}
+    assert not {"psycopg", "sqlite3", "daemun.wiring.opened_fleet"} & held
+
+
 def test_a_daemon_holds_nothing_of_the_command_line() -> None:
     statement = "from daemun.cli import daemon; from daemun import log; from daemun.wiring import start"
     assert not {"click", "pygments", "rich", "typer"} & imported_by(statement)

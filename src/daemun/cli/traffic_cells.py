@@ -1,5 +1,7 @@
 """Numbers and names of requests as cells of tables, and which requests are wanted, of the commands that count. Pure."""
 
+import collections.abc
+import textwrap
 import typing
 
 from daemun.cli import host_names
@@ -9,14 +11,35 @@ if typing.TYPE_CHECKING:
 
     Found = tuple[tuple[traffic_sums.Series, traffic_sums.Sums], ...]
 
-UNKNOWN, OTHER_PATHS = "(unknown names)", "(other paths)"
+UNKNOWN, OTHER_PATHS, OTHER_SITES = "(unknown names)", "(other paths)", "(sites with few requests)"
 
 
 def name(site: str, route: str | None) -> str:
     """route: None: the row is of a site."""
     if route is None:
-        return site or UNKNOWN
+        return OTHER_SITES if site == "*" else site or UNKNOWN
     return route or OTHER_PATHS
+
+
+def add_up(parts: "collections.abc.Iterable[Found]") -> "Found":
+    """Of several machines as one."""
+    from daemun.core.traffic import traffic_sums
+
+    found: dict[traffic_sums.Series, traffic_sums.Sums] = {}
+    for series, sums in (one for part in parts for one in part):
+        found.setdefault(series, traffic_sums.Sums()).add(sums)
+    return tuple(found.items())
+
+
+def by_machine(own: str, found: "Found", others: "collections.abc.Mapping[str, Found]") -> "dict[str, Found]":
+    """found: of this machine, named `own`. others: by their names, maybe also by this one's."""
+    return {**others, own: add_up((found, others.get(own, ())))}
+
+
+def name_nodes(own: str, nodes: collections.abc.Iterable[str]) -> list[str]:
+    """Whose requests were added up."""
+    names = ", ".join((f"{own} (this one)", *sorted({*nodes} - {own})))
+    return textwrap.wrap(f"of machines: {names}", 80, subsequent_indent="  ", break_on_hyphens=False)
 
 
 def parse_place(text: str) -> tuple[str, str]:

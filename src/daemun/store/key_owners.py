@@ -11,6 +11,7 @@ _OF_NODE = re.compile(
     | alerts/.*             # what this machine sent
     | bans/crowdsec\.json   # which each machine asks for its decisions
     | node/.*               # what this machine knows of its fleet
+    | traffic/.*            # what each machine counted: others read it in the database, and copy none of it
     | invitations/.*        # the fleet's key for a machine that joins, which no other one reads
     """,
     re.VERBOSE,

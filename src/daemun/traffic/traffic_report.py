@@ -24,6 +24,20 @@ def read(paths: layout.Layout, since_s: float, now_s: float) -> Found:
         return read_opened(paths, files, since_s, now_s)
 
 
+def read_hour(paths: layout.Layout, start: int) -> Found:
+    """What the daemon stored of the hour that begins then, in seconds since the epoch, which it does each half minute.
+    Raises: EnvironmentProblemError."""
+    path = pathlib.Path(paths.traffic_store)
+    try:
+        return traffic_store.read_hour(path, start)
+    except FileNotFoundError:
+        return ()
+    except sqlite3.Error as error:
+        raise _cannot_use(path, error) from error
+    except OSError as error:
+        raise cannot_read(str(path), error) from error
+
+
 def open_files(paths: layout.Layout) -> traffic_files.TrafficFiles | None:
     """Before the store is read: the daemon deletes a file once it has stored what was in it. None: nginx was never
     started. Raises: EnvironmentProblemError."""

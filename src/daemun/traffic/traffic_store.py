@@ -206,15 +206,26 @@ def read(path: pathlib.Path, since_s: float, now_s: float) -> StoredTraffic:
         if database is None:
             return StoredTraffic()
         positions, read_at_s = stored_rows.read_marks(database)
-        found: dict[traffic_sums.Series, traffic_sums.Sums] = {}
-        rows = database.execute(_USED, (seconds, since_s - since_s % seconds, now_s + HOUR_S))
-        for site, route, server, *sums in rows:
-            if not (isinstance(site, str) and isinstance(route, str) and isinstance(server, str)):
-                raise sqlite_files.damage("names that are no text")
-            found.setdefault(traffic_sums.Series(site, route, server), traffic_sums.Sums()).add(
-                stored_rows.read_sums(*sums)
-            )
-        return StoredTraffic(sums=tuple(found.items()), positions=positions, read_at_s=read_at_s)
+        sums = _read_used(database, (seconds, since_s - since_s % seconds, now_s + HOUR_S))
+        return StoredTraffic(sums=sums, positions=positions, read_at_s=read_at_s)
+
+
+def read_hour(path: pathlib.Path, start: int) -> tuple[tuple[traffic_sums.Series, traffic_sums.Sums], ...]:
+    """What is kept of the hour that begins then. Nothing is written. Raises: as `read`."""
+    with sqlite_files.reading(path) as database:
+        return () if database is None else _read_used(database, (HOUR_S, start, start))
+
+
+def _read_used(
+    database: sqlite3.Connection, within: tuple[int, float, float]
+) -> tuple[tuple[traffic_sums.Series, traffic_sums.Sums], ...]:
+    found: dict[traffic_sums.Series, traffic_sums.Sums] = {}
+    for site, route, server, *sums in database.execute(_USED, within):
+        if not (isinstance(site, str) and isinstance(route, str) and isinstance(server, str)):
+            raise sqlite_files.damage("names that are no text")
+        series = traffic_sums.Series(site, route, server)
+        found.setdefault(series, traffic_sums.Sums()).add(stored_rows.read_sums(*sums))
+    return tuple(found.items())
 
 
 def count_errors(

@@ -9,6 +9,7 @@ import collections.abc
 import concurrent.futures
 import contextlib
 import datetime
+import pathlib
 import typing
 
 import structlog
@@ -26,7 +27,7 @@ from daemun.wiring import clock
 
 if typing.TYPE_CHECKING:
     from daemun.certs.dns01 import dns_proofs
-    from daemun.fleet import key_rotation, node_keeper, record_keeper, ticket_keeper
+    from daemun.fleet import key_rotation, node_keeper, node_traffic, record_keeper, shared_traffic, ticket_keeper
     from daemun.wiring import closed_fleet, configuration_parts, opened_fleet
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger()
@@ -61,6 +62,7 @@ class FleetParts:
         as the database takes to answer."""
         self._own = own
         self._closed: closed_fleet.ClosedFleet | None = None
+        self._layout = chosen.layout
         self._wanted: fleet_option.Fleet | None = None
         self.fleet: opened_fleet.OpenedFleet | None = None
         self.nodes: node_keeper.NodeKeeper | None = None
@@ -190,9 +192,30 @@ class FleetParts:
             "changes of the fleet": self._changes.run,
             "fleet": self.fleet.store.run,
             "session tickets": self._tickets.run,
+            "traffic of the fleet": self._make_traffic(self.fleet).run,
             **({} if self.nodes is None else {"heartbeat": self.nodes.run, "nodes": self.nodes.watch}),
             **({} if self._records is None else {"records of nodes": self._records.run}),
         }
+
+    def _make_traffic(self, fleet: "opened_fleet.OpenedFleet") -> "shared_traffic.TrafficSharer":
+        from daemun.fleet import shared_traffic  # noqa: PLC0415 - in a fleet only
+
+        def read_hour(start: int) -> "node_traffic.Found":
+            if not pathlib.Path(self._layout.traffic_store).exists():
+                return ()  # nothing was ever counted, and SQLite is not loaded for it
+            from daemun.traffic import traffic_report  # noqa: PLC0415
+
+            return traffic_report.read_hour(self._layout, start)
+
+        return shared_traffic.TrafficSharer(
+            fleet.shared,
+            self._own,
+            fleet.node,
+            read_hour=read_hour,
+            find_living=self._wait_living,
+            read_shared_clock_s=fleet.shared.read_clock_s,
+            clock=clock.SystemClock(),
+        )
 
     def write_tickets(self) -> tuple[str, ...]:
         """See `TicketKeeper.write_files`."""

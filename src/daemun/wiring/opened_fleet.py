@@ -79,6 +79,23 @@ def read_option(chosen: settings.Settings, own: file_store.FileStore) -> fleet_o
     return find_option(own, source, last_good_file.recall(own, chosen.config, source))
 
 
+def find_shared(
+    chosen: settings.Settings, own: file_store.FileStore
+) -> "tuple[str, postgresql_store.PostgresqlStore] | None":
+    """This machine's name and what the machines share, only to be read: nothing of the machine's own changes. Close it.
+    None: this machine is in no fleet, or not in the one that its file names now. Raises: DaemunError."""
+    before = membership.read(own)
+    source = yaml_file.YamlFile(chosen.config, state=chosen.layout.state)
+    wanted = find_option(own, source, last_good_file.recall(own, chosen.config, source))
+    if before is None or wanted is None:
+        return None
+    found = read_key(wanted.key)
+    if before.fleet != found.fleet:
+        return None
+    node = name_node(wanted)
+    return node, connect(secret.read(wanted.database), found, own=None, node=node)
+
+
 def open_fleet(
     chosen: settings.Settings, own: file_store.FileStore, wanted: fleet_option.Fleet | None, *, is_daemon: bool = False
 ) -> OpenedFleet | None:

@@ -1,8 +1,10 @@
 """`daemun traffic`."""
 
 import collections.abc
+import contextlib
 import dataclasses
 import datetime
+import sys
 import typing
 
 import typer
@@ -13,6 +15,7 @@ from daemun.core.texts import durations, words
 
 if typing.TYPE_CHECKING:
     from daemun.core.traffic import traffic_usage
+    from daemun.wiring.offline import offline_node_traffic
 
 KEPT_DAYS = 90
 _TITLES = ("REQUESTS", "5XX", "SENT", "RECEIVED", "P50", "P95", "P99")
@@ -32,31 +35,50 @@ Top = typing.Annotated[
 ]
 
 
+ByMachine = typing.Annotated[
+    bool, typer.Option("--by-machine", help="The machines of a fleet, in place of sites or routes.")
+]
+
+
 @common_options.with_settings
-def traffic(
+def traffic(  # noqa: PLR0917 - Typer's
     chosen: settings.Settings,
     host: Host = None,
     since: Since = "24h",
     top: Top = 20,
+    by_machine: ByMachine = False,
     as_json: common_options.AsJson = False,
 ) -> None:
     """Show who uses how much: requests, answers of 500 and more, bytes and times, the largest first. Needs no daemon.
 
     Counted are requests that ended. Half of them took P50 at most, 99 % took P99. With HOST, and in JSON of
     all sites, come statuses, refusals, TLS versions, what the cache did, requests that waited, and retries. The last 24
-    hours are known by minute, what is before that by hour.
+    hours are known by minute, what is before that by hour. In a fleet it is the sum of all machines: what
+    others counted comes some minutes later, and is known for two days, by whole hours.
     """
     from daemun.core.traffic import traffic_usage
     from daemun.traffic import traffic_report
+    from daemun.wiring.offline import offline_node_traffic
 
     now = datetime.datetime.now(datetime.UTC)
     since_at = read_since(since, now)
     found = traffic_report.read(chosen.layout, since_at.timestamp(), now.timestamp())
+    with contextlib.redirect_stdout(sys.stderr):  # warnings of values in the fleet's database, and the answer is JSON
+        others = offline_node_traffic.read(chosen, since_at.timestamp(), now.timestamp())
+    if by_machine and others is None:
+        raise errors.ConfigError("cannot show traffic by machine: this one is in no fleet; leave out --by-machine")
+    parts = {} if others is None else traffic_cells.by_machine(others.node, found, others.found)
+    if others is not None:
+        found = traffic_cells.add_up(parts.values())
+        if others.error:
+            output.complain(f"what other machines counted is not, or not all, among it: {others.error}")
+    if host is not None:
+        site, path = traffic_cells.parse_place(host)
+        parts = {node: traffic_cells.of_place(one, site, path) for node, one in parts.items()}
+        found = traffic_cells.of_place(found, site, path)
     if host is None:
         usages = traffic_usage.by_site(found)
     else:
-        site, path = traffic_cells.parse_place(host)
-        found = traffic_cells.of_place(found, site, path)
         if found and site in known_names.read(chosen).of_one_route:
             found = traffic_cells.with_only_route(found)
         usages = traffic_usage.by_route(found, site)
@@ -64,13 +86,20 @@ def traffic(
         key = "sites" if host is None else "routes"
         whole = _value(traffic_usage.total(found), but=("site", "route"))
         shown = [_value(one, but=("route",) if host is None else ()) for one in usages]
-        json_answer.print_json({"since": durations.instant(since_at), "total": whole, key: shown})
+        of_nodes = {} if others is None else {"nodes": [_node_value(node, one, others) for node, one in parts.items()]}
+        json_answer.print_json({"since": durations.instant(since_at), "total": whole, key: shown, **of_nodes})
         return
     if not usages:
         _explain_nothing(chosen, host, since)
         return
+    if by_machine:
+        rows = [(node, *_cells(traffic_usage.total(one))) for node, one in sorted(parts.items())]
+        tables.print_table(("MACHINE", *_TITLES), [*rows, ("(all)", *_cells(traffic_usage.total(found)))])
+        return
     title = "SITE" if host is None else "ROUTE"
     tables.print_table((title, *_TITLES), rows_of(usages, found, top, is_of_site=host is not None))
+    if others is not None:
+        print("", *traffic_cells.name_nodes(others.node, parts), sep="\n")
     if host is not None and (details := traffic_details.lines_of(traffic_usage.total(found))):
         print("", *details, sep="\n")
 
@@ -127,6 +156,16 @@ def _span(since: str) -> str:
     """ "the last 24h", or "the time since yesterday"."""
     text = since.strip()
     return f"the last {text}" if text[-1:].isalpha() and text[:1].isdigit() else f"the time since {text}"
+
+
+def _node_value(
+    node: str, found: "traffic_usage.Found", others: "offline_node_traffic.FoundTraffic"
+) -> dict[str, typing.Any]:
+    from daemun.core.traffic import traffic_usage
+
+    usages = [_value(one, but=("route",)) for one in traffic_usage.by_site(found)]
+    whole = _value(traffic_usage.total(found), but=("site", "route"))
+    return {"name": node, "self": node == others.node, "total": whole, "sites": usages}
 
 
 def _value(usage: "traffic_usage.Usage", *, but: collections.abc.Collection[str]) -> dict[str, typing.Any]:
