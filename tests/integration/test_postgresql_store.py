@@ -418,14 +418,32 @@ def test_what_only_looks_has_changed_nothing(
     server: postgresql.Server, look: collections.abc.Callable[[Store], object]
 ) -> None:
     with fleet_store.running(server, times=dataclasses.replace(HASTY, answer_s=0.3), patience_s=0.0) as store:
-        store.list("")
-        ((pid,),) = execute(server, f"SELECT pid {BACKENDS}")
-        os.kill(int(str(pid)), signal.SIGSTOP)
+        _wait_answer(store)
+        pids = [int(str(pid)) for (pid,) in execute(server, f"SELECT pid {BACKENDS}")]
         try:
+            _signal(pids, signal.SIGSTOP)
             with pytest.raises(errors.StoreUnreachableError):
                 look(store)
         finally:
-            os.kill(int(str(pid)), signal.SIGCONT)
+            _signal(pids, signal.SIGCONT)
+
+
+def _signal(pids: list[int], number: signal.Signals) -> None:
+    for pid in pids:
+        with contextlib.suppress(ProcessLookupError):  # of a connection that was given up
+            os.kill(pid, number)
+
+
+def _wait_answer(store: Store) -> None:
+    """However long a machine with much to do takes to begin a connection, which is kept then."""
+
+    def answers() -> bool:
+        with contextlib.suppress(errors.StoreUnreachableError):
+            store.list("")
+            return True
+        return False
+
+    until.true(answers)
 
 
 def test_ten_thousand_values_are_stored_and_what_changed_is_found(store: Store) -> None:
