@@ -315,6 +315,7 @@ _MISPLACED: tuple[dict[str, collections.abc.Callable[[pathlib.Path], None]], ...
         "pairs": _to_lost_link,
         "challenges": _to_file,
         "run/nginx.pid": pathlib.Path.mkdir,
+        "run/bans": _to_lost_link,
         "run/hold.sock": pathlib.Path.mkdir,
         "store/history/daemun.yaml": os.mkfifo,
         "store/accounts/key.pem": os.mkfifo,

@@ -86,7 +86,7 @@ def _folders(paths: layout.Layout) -> tuple[str, ...]:
     nginx = (paths.nginx, f"{paths.nginx}/gen")
     live = () if pairs_folder.is_ours(paths.live) else (paths.live,)
     pairs = (f"{paths.state}/pairs", *(() if paths.pairs_name is None else (paths.pairs,)))
-    return (*nginx, *live, *pairs, paths.challenges, paths.logs, paths.run, paths.temp, paths.store)
+    return (*nginx, *live, *pairs, paths.challenges, paths.logs, paths.run, paths.temp, paths.bans, paths.store)
 
 
 def _folders_of_store(paths: layout.Layout) -> tuple[str, ...]:
