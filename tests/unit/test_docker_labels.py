@@ -125,6 +125,18 @@ def test_routes_of_one_container_that_differ_in_the_host_or_the_path() -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    ("hosts", "cure"),
+    [
+        ("a.test b.test", 'separate them with commas: write "a.test, b.test"'),
+        (".a.test", 'write "a.test, *.a.test"'),
+        ("a.test:8080", 'write "a.test", and name the container\'s port with "daemun.port"'),
+    ],
+)
+def test_hosts_as_other_tools_write_them(hosts: str, cure: str) -> None:
+    assert fault({"daemun.host": hosts}).endswith(cure)
+
+
 def test_path_port_scheme_and_target_path() -> None:
     found = request(
         {

@@ -127,6 +127,26 @@ def test_a_bad_host_refuses_its_container(host: str, cause: str) -> None:
     assert cause in fault({"VIRTUAL_HOST": f"good.test,{host}"})
 
 
+@pytest.mark.parametrize(
+    ("hosts", "cure"),
+    [
+        ("a.test b.test", "a.test, b.test"),
+        ("a.test;www.b.test", "a.test, www.b.test"),
+        ("a.test|b.test", "a.test, b.test"),
+        (".a.test", "a.test, *.a.test"),
+    ],
+)
+def test_hosts_as_other_tools_write_them(hosts: str, cure: str) -> None:
+    """Of several hosts only one was advised, and `aliases`, which containers do not have."""
+    assert fault({"VIRTUAL_HOST": hosts}).endswith(f'write "{cure}"')
+    assert [one.host for one in good({"VIRTUAL_HOST": cure})] == cure.split(", ")
+
+
+def test_a_port_beside_a_host_belongs_elsewhere() -> None:
+    cure = 'write "a.test", and name the container\'s port with VIRTUAL_PORT'
+    assert fault({"VIRTUAL_HOST": "a.test:8080"}).endswith(cure)
+
+
 def test_daemuns_own_labels_win() -> None:
     (found,) = good({}, {"daemun.host": "b.test"})
 
@@ -234,7 +254,7 @@ def test_acme_host_that_names_none_of_the_hosts_is_told() -> None:
 
 @pytest.mark.parametrize("hosts", ["a.test b.test", "a.test;b.test", "https://a.test", "a.test:443", "~^a.test$"])
 def test_acme_host_takes_names_alone(hosts: str) -> None:
-    assert fault({"LETSENCRYPT_HOST": hosts}).startswith('ACME_HOST: host "')
+    assert fault({"LETSENCRYPT_HOST": hosts}).startswith("ACME_HOST: ")
 
 
 # --- names that are not read -----------------------------------------------------------------------------------

@@ -98,6 +98,30 @@ def parse_host(text: str) -> str:
         raise ValueError(f"{words.quoted(text)} is not a host name: {error}") from error
 
 
+def parse_listed_host(text: str, *, port_word: str) -> str:
+    """`parse_host` of one of the hosts that a container names, separated by commas. port_word: what it names a port
+    with.
+
+    Raises: ValueError, also for what is written in a way of other tools.
+    """
+    text = text.strip()
+    several = spellings.several(text.replace(";", " "))
+    if several:
+        meant = words.quoted(", ".join(several))
+        raise ValueError(f"{words.quoted(text)} holds several names; separate them with commas: write {meant}")
+    below = text.removeprefix(".")
+    if below != text and rules.check_host(below.lower()) is None:
+        meant = words.quoted(f"{below}, *{text}")
+        raise ValueError(f"{words.quoted(text)} is a name and all names below it only in nginx; write {meant}")
+    name, _, port = text.rpartition(":")
+    if _PORT.match(port) and names.address_of(text) is None and rules.check_host(name.lower()) is None:
+        meant = words.quoted(name)
+        raise ValueError(
+            f"{words.quoted(text)} holds a port; write {meant}, and name the container's port with {port_word}"
+        )
+    return parse_host(text)
+
+
 def _encode_symbols(text: str) -> str | None:
     """As browsers write names with emoji, which some registries sell: IDNA 2008 has no symbols, UTS 46 maps them as it
     does letters. None: something else is wrong with the name."""

@@ -274,7 +274,9 @@ def _action(group: _Group, entry: yaml_route.RouteEntry) -> tuple[model.Action, 
 
 def _hosts(group: _Group, text: str) -> list[str]:
     try:
-        found = [value_parsers.parse_host(part) for part in text.split(",") if part.strip()]
+        port = words.quoted(f"{group.prefix}port")
+        parts = (part for part in text.split(",") if part.strip())
+        found = [value_parsers.parse_listed_host(part, port_word=port) for part in parts]
     except ValueError as error:
         raise _LabelError(f"{group.label('host')}: {error}") from error
     if not found:

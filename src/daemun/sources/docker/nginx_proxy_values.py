@@ -75,6 +75,9 @@ def chain(text: str) -> str:
 
 def hosts(text: str) -> tuple[str, ...]:
     """VIRTUAL_HOST: separated by commas, but for those inside the brackets of a regular expression."""
+    for part in _split(text):
+        if not part.startswith("~"):
+            value_parsers.parse_listed_host(part, port_word="VIRTUAL_PORT")
     found = [host(part) for part in _split(text)]
     return tuple(dict.fromkeys(found))
 
