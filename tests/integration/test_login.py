@@ -435,11 +435,16 @@ def test_no_open_redirect(one_house: House, browser: Browser, to: str) -> None:
 
 def test_where_a_path_leads(one_house: House, browser: Browser) -> None:
     """Whatever is behind the question mark: to the sign-in, never there."""
-    for path in ("//evil.test/x", "/x?to=https://evil.test/", "/.daemun/login/start?/y", "https://evil.test/", ""):
+    paths = ("//evil.test/x", "/\\evil.test", "/x?to=https://evil.test/", "/.daemun/login/start?/y", "https://evil.test/", "")
+    for path in paths:
         there = browser.send(f"https://home.test/.daemun/login/start?{path}").headers["Location"]
         assert there.startswith((f"https://auth.test:{one_house.gate.https}/?", "https://auth.test/?"))
     # What a server could read as another path.
-    assert browser.send("https://home.test/.daemun/login/start?/\\evil.test").status_code == 400
+    assert browser.send("https://home.test/\\evil.test").status_code == 400
+    # Whoever signs in there stays on the site, whatever a browser makes of the backslash.
+    opened = SIGNED_IN(one_house).send("https://home.test/.daemun/login/start?/\\evil.test")
+    to = urllib.parse.parse_qs(urllib.parse.urlsplit(opened.headers["Location"]).query)["to"]
+    assert all(one.startswith((f"https://home.test:{one_house.gate.https}/", "https://home.test/")) for one in to)
 
 
 def test_forms_of_other_pages(browser: Browser) -> None:
