@@ -286,6 +286,16 @@ def test_a_prefix_of_which_something_is_left_is_not_told(expression: str) -> Non
     assert yaml_file.parse(text, file_name="f", base_dir="/").problems == ()
 
 
+@pytest.mark.parametrize("expression", ["~ (", "~ ^/api/(?<!x)y", "~ ^/x{5,1}", "~ ^/(?:a+)+b"])
+@pytest.mark.parametrize("more", ["{to: http://c, access: {allow: [private]}}", "http://c", "{redirect: /api/x}"])
+def test_an_expression_that_is_refused_is_only_that_beside_other_routes(expression: str, more: str) -> None:
+    path = f"/{'a' * 40}/"
+    text = f'sites: {{a.test: {{"{expression}": http://b, /api/: {more}, {path}: {more}}}}}\n'
+    problems = yaml_file.parse(text, file_name="f", base_dir="/").problems
+    assert any(f'route "{expression}"' in one.message for one in problems), problems
+    assert not any("can never be reached" in one.message for one in problems)
+
+
 # --- patterns and sizes ------------------------------------------------------------------------------------------
 
 

@@ -88,7 +88,10 @@ def begins_at_start(expression: str) -> bool:
 
 
 def matches(expression: str, path: str, *, of_either_case: bool = False) -> bool:
-    """Whether nginx finds an accepted expression in a path."""
+    """Whether nginx finds an expression in a path. One that is refused, which may be none or take for ever, is found in
+    none."""
+    if check(expression) is not None:
+        return False
     python = "".join(
         _NAMED.sub(r"(?P<\1>", text) if kind == "open" else text for kind, text in patterns.tokens(expression)
     )
