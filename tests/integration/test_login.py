@@ -435,7 +435,14 @@ def test_no_open_redirect(one_house: House, browser: Browser, to: str) -> None:
 
 def test_where_a_path_leads(one_house: House, browser: Browser) -> None:
     """Whatever is behind the question mark: to the sign-in, never there."""
-    paths = ("//evil.test/x", "/\\evil.test", "/x?to=https://evil.test/", "/.daemun/login/start?/y", "https://evil.test/", "")
+    paths = (
+        "//evil.test/x",
+        "/\\evil.test",
+        "/x?to=https://evil.test/",
+        "/.daemun/login/start?/y",
+        "https://evil.test/",
+        "",
+    )
     for path in paths:
         there = browser.send(f"https://home.test/.daemun/login/start?{path}").headers["Location"]
         assert there.startswith((f"https://auth.test:{one_house.gate.https}/?", "https://auth.test/?"))

@@ -286,7 +286,7 @@ def test_a_prefix_of_which_something_is_left_is_not_told(expression: str) -> Non
     assert yaml_file.parse(text, file_name="f", base_dir="/").problems == ()
 
 
-@pytest.mark.parametrize("expression", ["~ (", "~ ^/api/(?<!x)y", "~ ^/x{5,1}", "~ ^/(?:a+)+b"])
+@pytest.mark.parametrize("expression", ["~ (", "~ ^/api/(?<!x)y", "~ ^/(?<n>x)(?<n>y)", "~ ^/x{5,1}", "~ ^/(?:a+)+b"])
 @pytest.mark.parametrize("more", ["{to: http://c, access: {allow: [private]}}", "http://c", "{redirect: /api/x}"])
 def test_an_expression_that_is_refused_is_only_that_beside_other_routes(expression: str, more: str) -> None:
     path = f"/{'a' * 40}/"

@@ -90,12 +90,15 @@ def begins_at_start(expression: str) -> bool:
 def matches(expression: str, path: str, *, of_either_case: bool = False) -> bool:
     """Whether nginx finds an expression in a path. One that is refused, which may be none or take for ever, is found in
     none."""
-    if check(expression) is not None:
+    if patterns.check(expression) is not None or match_times.find_cause(expression) is not None:
         return False
     python = "".join(
         _NAMED.sub(r"(?P<\1>", text) if kind == "open" else text for kind, text in patterns.tokens(expression)
     )
-    return re.search(EVERYTHING + python, path, re.IGNORECASE if of_either_case else 0) is not None
+    try:
+        return re.search(EVERYTHING + python, path, re.IGNORECASE if of_either_case else 0) is not None
+    except re.error:  # two groups of one name
+        return False
 
 
 def name_groups(expression: str, text: str) -> tuple[str, str] | None:
