@@ -99,11 +99,9 @@ class House:
     def hosts(self) -> list[str]:
         return [self.host, *self._names]
 
-    def answer_challenges(self, *names: str) -> None:
-        """The CA finds the sites at these nodes."""
-        for host in self.hosts:
-            for name in names:
-                self.ca.set_address(host, self.network.machine(name).address)
+    def answer_challenges(self, name: str) -> None:
+        """The CA finds the sites at this node."""
+        self.ca.set_address(self.network.machine(name).address)
 
     def issued(self, host: str) -> set[bytes | None]:
         """The certificates of the CA that nodes show; None: one shows none."""

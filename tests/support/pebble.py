@@ -61,9 +61,10 @@ class Pebble:
     def repair_dns(self, host: str) -> None:
         self._tell_dns("clear-servfail", {"host": host})
 
-    def set_address(self, host: str, address: str) -> None:
-        """Let a name have another IPv4 address than 127.0.0.1."""
-        self._tell_dns("add-a", {"host": host, "addresses": [address]})
+    def set_address(self, address: str) -> None:
+        """Let all names have another IPv4 address than 127.0.0.1, at once. What is set for a single name would be one
+        more beside those that it had, of which the CA takes any."""
+        self._tell_dns("set-default-ipv4", {"ip": address})
 
     def set_renewal_info(self, certificate_pem: bytes, answer: object) -> None:
         """Let it say this (as JSON) of when the certificate is to be renewed (RFC 9773)."""
