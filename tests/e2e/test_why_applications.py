@@ -130,6 +130,15 @@ def test_headers_that_the_owner_names(scene: why_scene.Scene, name: str) -> None
     assert first(story).cure
 
 
+def test_a_wrong_password_is_not_tried_again_and_again(scene: why_scene.Scene) -> None:
+    """Some applications lock a user out after a few: once through the gate, and once at the server."""
+    application_house.GUESSES.clear()
+    given = why_house.basic("alice", "wrong")
+    story = scene.tell("https://guessed.test:{https}/", given)
+    assert first(story).kind == "server-answer", why_lines.lines_of(story)
+    assert 1 <= application_house.GUESSES.count(given.partition(": ")[2]) <= 2
+
+
 def test_two_passwords_in_one_header(scene: why_scene.Scene) -> None:
     story = scene.tell("https://password.test:{https}/", why_house.basic("alice", "known"))
     assert first(story).kind == "two-passwords", why_lines.lines_of(story)

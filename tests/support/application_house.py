@@ -33,6 +33,8 @@ def page(body: str, *lines: str, status: str = "200 OK") -> bytes:
 
 
 WELL = answer("200 OK", b"well")
+GUESSES: list[str] = []
+"""What an application got as passwords that it refused."""
 
 
 def _of_headers(scene: str, host: str, headers: Headers) -> bytes | None:
@@ -60,6 +62,9 @@ def _of_headers(scene: str, host: str, headers: Headers) -> bytes | None:
             return answer("403 Forbidden", b"SSL required")
         case "agent" if not headers.get("User-Agent", "").startswith("Mozilla/"):
             return answer("403 Forbidden", b"no robots")
+        case "guessed":
+            GUESSES.append(headers.get("Authorization", ""))
+            return answer("401 Unauthorized", b"", 'WWW-Authenticate: Basic realm="app"')
         case "password":
             return answer("401 Unauthorized", b"", 'WWW-Authenticate: Basic realm="app"')
         case "keyed" if headers.get("api_key") != "k":
@@ -318,6 +323,7 @@ sites:
   "*.wild.test": '{web}'
   uneven.test: {{routes: {{/: {{to: ['{web}', 'http://127.0.0.1:{at.broken}'], health: tcp}}}}}}
   slashes.test: {{trailing_slash: remove, routes: {{/: '{web}/slashes/'}}}}
+  guessed.test: '{web}/guessed/'
   password.test: {{access: {{basic_auth: {{users: {{alice: "{KNOWN}"}}}}}}, routes: {{/: '{web}/password/'}}}}
   vhostcured.test: {{routes: {{/: {{to: '{web}/vhost/', host_header: '127.0.0.1:{port}'}}}}}}
   keyedcured.test: {{underscores_in_headers: true, routes: {{/: '{web}/keyed/'}}}}

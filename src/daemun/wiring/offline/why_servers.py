@@ -20,7 +20,7 @@ MOST_SERVERS = 6
 RESOLVE_S = 4.0
 _OPEN_S = 1.0
 _MOST_OPEN = 6
-_TOO_MANY = 429
+_UNAUTHORIZED, _TOO_MANY = 401, 429
 SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 """Methods that change nothing (RFC 9110 section 9.2.1)."""
 _QUERIED = frozenset({model.Scheme.HTTP, model.Scheme.HTTPS})
@@ -162,6 +162,8 @@ class Servers:
         """Of a request that was refused, one that differs in one thing, and is taken."""
         if answer is None or answer.status < 400 or answer.status == _TOO_MANY:
             return ()
+        if answer.status == _UNAUTHORIZED and self._without_gates().header("Authorization"):
+            return ()  # each further one would count as a wrong password, and some applications lock a user out
         host_header = host_header_option.OPTION.of(self.route.action)
         own = urllib.parse.urlsplit(aim.written).netloc if aim.socket is None else "localhost"
         for change in request_changes.plan(self.url, self.request, host_header=host_header, own=own):
@@ -173,6 +175,9 @@ class Servers:
             if again is not None and again.status == answer.status:
                 return ((change, other),)
         return ()
+
+    def _without_gates(self) -> condition_match.SentRequest:
+        return access_walk.without_gates(self.request, self.site, self.route, self.desired.globals)
 
     async def _query(
         self,
@@ -191,7 +196,7 @@ class Servers:
         )
         own = host_header_option.OPTION.of(self.route.action) is not None
         authority = aim.sees if own else self.url.authority
-        request = access_walk.without_gates(self.request, self.site, self.route, self.desired.globals)
+        request = self._without_gates()
         address = self.request.address or "127.0.0.1"
         headers = {
             "X-Real-IP": address,
