@@ -33,12 +33,25 @@ def end_well(program: collections.abc.Callable[[], None]) -> None:
     except SystemExit as end:
         code = end.code
     except Exception as error:
-        code = 1 if give_up_output(error) else DEFECT
-        if code == DEFECT:
+        if _is_interrupt(error):
+            code = INTERRUPTED
+        elif give_up_output(error):
+            code = 1
+        else:
+            code = DEFECT
             _report_defect(error)
     if code != INTERRUPTED:
         code = _finish(code)
     _exit(code)
+
+
+def _is_interrupt(error: BaseException) -> bool:
+    """Whether Ctrl-C is behind it: Python 3.11 makes a RuntimeError of what comes while a class names its fields
+    ("Creating the class object" in Python's reference)."""
+    cause: BaseException | None = error
+    while cause is not None and not isinstance(cause, KeyboardInterrupt):
+        cause = cause.__cause__
+    return cause is not None
 
 
 def give_up_output(cause: BaseException | None = None) -> bool:

@@ -290,9 +290,9 @@ class MirroredStore:
             self.damage.clear(_refused(key))
         readable = {key: value for key, value in values.items() if key not in read.unreadable}
         _, failed = self._copy_each(readable)
+        self._note_uncopied({**{key: one for key, one in self._uncopied.items() if key not in some}, **failed})
         # One that cannot be copied must not keep the others from being known.
         self._feed.note_values({key: value for key, value in readable.items() if key not in failed})
-        self._note_uncopied({**{key: one for key, one in self._uncopied.items() if key not in some}, **failed})
         self._remember(self._cursor, self._unread.difference(some) | read.unreadable.keys() | failed.keys())
 
     def _note_uncopied(self, failed: dict[str, errors.EnvironmentProblemError]) -> None:
@@ -337,7 +337,9 @@ class MirroredStore:
     ) -> collections.abc.Mapping[str, errors.EnvironmentProblemError]:
         """Shared values. Returns: why some are not copied."""
         with contextlib.suppress(ValueError):
-            return self._local.write_all(values)
+            failed = self._local.write_all(values)
+            if not any(isinstance(error, ValueError) for error in failed.values()):
+                return failed
         # A key that is a folder of others: what was shared there before them is gone, and not reported yet.
         kept = {key: value for key, value in values.items() if self._make_room(key)}
         return self._local.write_all(kept)
@@ -357,10 +359,8 @@ class MirroredStore:
     def _is_gone(self, key: str) -> bool:
         try:
             self._local.read(key)
-        except errors.NotFoundInStoreError:
-            return True
-        except errors.EnvironmentProblemError:
-            return False
+        except (errors.NotFoundInStoreError, errors.EnvironmentProblemError) as error:
+            return isinstance(error, errors.NotFoundInStoreError)
         return False
 
     def _is_there(self, key: str, value: bytes) -> bool:
