@@ -33,6 +33,13 @@ def _signals_stay() -> collections.abc.Iterator[None]:
     signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
+@pytest.fixture(autouse=True, scope="session")
+def _folders_are_made(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """Where a session makes its first folder, pytest closes the folder of all sessions to other accounts: at once, and
+    not later, while nginx of another session that runs beside it reads files there."""
+    tmp_path_factory.getbasetemp()
+
+
 @pytest.fixture(autouse=True)
 def _no_command_line_is_left() -> collections.abc.Iterator[None]:
     """A command that a test runs in its own process names its gate, itself and its form of answer for the whole
