@@ -61,6 +61,7 @@ def test_files_are_small_and_those_of_an_older_version_are_read() -> None:
         b"\x78",
         b"none",
         zlib.compress(b"[]"),
+        zlib.compress(b"[" * 100_000),
         zlib.compress(b"{}")[:-1],
         configuration_values.encode_files({"x": b""}),
     ],

@@ -325,7 +325,10 @@ def _files(value: object, *, is_checked: bool) -> dict[str, bytes]:
 
 
 def _load(content: bytes) -> Json:
-    return _map(json.loads(content))
+    try:
+        return _map(json.loads(content))
+    except RecursionError as error:
+        raise ValueError("expected JSON of fewer levels") from error
 
 
 def _map(value: object) -> Json:

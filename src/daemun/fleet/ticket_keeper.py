@@ -145,7 +145,7 @@ class TicketKeeper:
     def _read_loaded(self) -> dict[str, frozenset[str]]:
         found = {}
         for key in self._store.list(LOADED):
-            with contextlib.suppress(ValueError, TypeError, errors.NotFoundInStoreError):
+            with contextlib.suppress(ValueError, TypeError, RecursionError, errors.NotFoundInStoreError):
                 found[key.removeprefix(f"{LOADED}/")] = frozenset(map(str, json.loads(self._store.read(key))))
         return found
 
