@@ -166,6 +166,12 @@ CLOSED = ("/admin/", "= /metrics", "/Api", "/api", "/other/", "/a b/\N{HANGUL SY
 """What a site of `closed` refuses to everybody by a fixed status; /api and /Api are two paths that are meant."""
 
 
+LONG = (f"/{'p/' * 120}", f"/{'x' * 240}/", f"= /{'y' * 240}.txt")
+"""Guarded paths with more spellings than fit into one argument of nginx."""
+CROWDED = f"/AdminS/{'x' * 60}/"
+"""One beside sixty routes whose paths are other spellings of it."""
+
+
 @pytest.fixture(scope="module")
 def closed(one: echo.EchoServer) -> collections.abc.Iterator[rendered.Running]:
     there, elsewhere = f"http://127.0.0.1:{one.port}", f"http://127.0.0.1:{ports.free_port()}"
@@ -189,7 +195,13 @@ def closed(one: echo.EchoServer) -> collections.abc.Iterator[rendered.Running]:
     hook = site("hook.test", route("/", there, options=let_in), route("/hook/", there, options=for_all))
     short = site("short.test", route("/", there), route("/admin", there, options=allow))
     quoted = (model.Route(path=f"/{number}{QUOTES}/", action=refused) for number in range(9))
-    with rendered.running(*sites, dav, hook, short, site("quoted.test", route("/", there), *quoted)) as running:
+    long = site("long.test", route("/", there), *(route(path, there, options=allow) for path in LONG))
+    names = map("".join, itertools.product(*zip("admins", "ADMINS", strict=True)))
+    spelled = {f"/{name}/{'x' * 60}/" for name in names}
+    many = (route(path, there) for path in sorted(spelled - {CROWDED}))
+    crowded = site("crowded.test", route("/", there), *many, route(CROWDED, there, options=allow))
+    further = (dav, hook, short, long, crowded, site("quoted.test", route("/", there), *quoted))
+    with rendered.running(*sites, *further) as running:
         yield running
 
 
@@ -250,6 +262,24 @@ def test_a_path_that_is_open_to_everybody_with_a_limit_is_not_closed(closed: ren
 def test_paths_with_many_quotation_marks_are_refused_as_others_are(closed: rendered.Running) -> None:
     assert set(statuses(closed, "quoted.test", f"/1{QUOTES}/x", f"/8{QUOTES}/").values()) == {404}
     assert set(statuses(closed, "quoted.test", f"/1{QUOTES};x/", f"/8{QUOTES}./").values()) == {400}
+
+
+def test_a_path_that_is_too_long_for_an_expression_is_no_more_open_for_that(closed: rendered.Running) -> None:
+    """Only its beginning is compared then, so that more is refused."""
+    as_written = [one.removeprefix("= ") for one in LONG]
+    odd = [one[:-6].upper() + one[-6:] for one in as_written] + [f"{one[:2]};z/{one[3:]}" for one in as_written[:1]]
+    assert set(statuses(closed, "long.test", *as_written).values()) == {403}
+    assert 200 not in statuses(closed, "long.test", as_written[0].upper(), as_written[1].upper(), *odd[:3]).values()
+    assert statuses(closed, "long.test", "/", "/other/x") == {"/": 200, "/other/x": 200}
+    assert statuses(closed, "crowded.test", CROWDED, f"/ADMINS;x/{'x' * 60}/") == {
+        CROWDED: 403,
+        f"/ADMINS;x/{'x' * 60}/": 400,
+    }
+    with clients.client(closed.clients) as client:
+        for place in (*as_written, *odd[:3]):
+            answer = client.request("COPY", "https://long.test/x", headers={"Destination": place})
+            assert answer.status_code == 400, place
+        assert client.request("COPY", "https://long.test/x", headers={"Destination": "/other/x"}).status_code == 200
 
 
 @pytest.mark.parametrize("method", ["COPY", "MOVE"])

@@ -23,6 +23,7 @@ from daemun.core.render import (
     other_spellings,
     site_scope,
     user_limits,
+    webdav_destinations,
 )
 
 _ADDRESS = "$daemun_limit_address"
@@ -99,7 +100,7 @@ def guarded(
         else:
             found.append(_with_lines(halves[0], (*conditions, *connections), answers, more))
             found.append(_with_lines(halves[1], (), answers, more))
-    refusals = (*_refusals(scope, effective), *other_spellings.destination_refusals(scope, route))
+    refusals = (*_refusals(scope, effective), *webdav_destinations.refusals(scope, route))
     return tuple(network_refusals.repeat(node, refusals) for node in found)
 
 
@@ -197,7 +198,7 @@ def shared(scope: site_scope.Scope) -> tuple[directive.Node, ...]:
     every = (effective_access.of_site(scope), *(effective_access.of_route(scope, route) for route in scope.site.routes))
     limited = dict.fromkeys(effective for effective in every if effective != access_levels.of_gate(scope.settings))
     zones = (node for effective in limited for node in _zones(effective, _ZONE))
-    return (*zones, *other_spellings.destinations(scope))
+    return (*zones, *webdav_destinations.variables(scope))
 
 
 def networks(scope: site_scope.Scope) -> tuple[directive.Node, ...]:
