@@ -56,7 +56,7 @@ def _is_interrupt(error: BaseException) -> bool:
 
 def give_up_output(cause: BaseException | None = None) -> bool:
     """Whether standard output cannot be written, as where it is a file on a full disk. If so that is reported, and what
-    is still printed goes nowhere. A pipe without a reader does not count: nobody misses anything.
+    is still printed is dropped. A pipe without a reader does not count: no output is missed.
 
     cause: what ended the program; what was printed may have been lost with it already.
     """

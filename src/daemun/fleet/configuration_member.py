@@ -28,7 +28,7 @@ from daemun.fleet import (
 log: structlog.stdlib.BoundLogger = structlog.get_logger()
 
 _AGAIN_S, _REPORTS_S = 1.0, 0.2
-"""While others are waited for; by who coordinates, for reports, of which nobody is told."""
+"""While others are waited for; by who coordinates, for reports, which wake no machine."""
 _TAKE_OVER_S = 3.0
 Files = configuration_values.Files
 _Report = member_ports.StepReport

@@ -126,7 +126,7 @@ class FileCopy:
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class FollowedRevision:
     """Up to which revision this machine's files are part of what the fleet agreed on. number, id: of it. files: what
-    they held then. own: the machine's own part of daemun.yaml. copies: those that nobody has removed yet. revision:
+    they held then. own: the machine's own part of daemun.yaml. copies: those that are still there. revision:
     where the files held all of it, for a database that loses it."""
 
     number: int
@@ -143,7 +143,7 @@ def list_passed(current: Revision | None) -> tuple[str, ...]:
 
 
 def came_before(current: Revision | None, later: Revision) -> bool:
-    """Whether the later one goes on from this one, so that a database that has this one went back."""
+    """Whether the later one was made from this one, so that a database that has this one went back."""
     return current is None or current.id in later.before
 
 

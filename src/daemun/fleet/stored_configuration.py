@@ -189,7 +189,7 @@ class StoredConfiguration:
 
     def bring_back(self, shared: SharedConfiguration, lost: configuration_values.Revision) -> None:
         """What a database that went back has in an older version. Without the lock, which is not given for a while
-        then: whoever is first counts. A change under way goes on from what is no more."""
+        then: whoever is first counts. A change under way was made from what is no more."""
         rolled = None if shared.roll is None else shared.roll.revision
         others = [one.id for one in (shared.current, rolled) if one is not None]
         files = {**dict.fromkeys(others), lost.id: configuration_values.encode_files(lost.files)}

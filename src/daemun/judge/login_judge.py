@@ -107,7 +107,7 @@ class JudgedVisitor:
 
 class LoginJudge:
     """Signs users in and out, and decides whether a session lets a visitor into a site. All methods are called on one
-    event loop. now: seconds since the epoch. host: None: nobody can sign in."""
+    event loop. now: seconds since the epoch. host: None: there is no sign-in."""
 
     def __init__(
         self,

@@ -22,7 +22,7 @@ _SYS_PIDFD_GETFD = 438
 
 
 class NoRightError(EnvironmentProblemError):
-    """This account may not duplicate descriptors of the other process. The text says why, and what would help."""
+    """This account may not duplicate descriptors of the other process. The text has the cause and a cure."""
 
 
 def close_clients(

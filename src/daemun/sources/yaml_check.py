@@ -152,8 +152,8 @@ def _is_site(value: object) -> bool:
 
 def _without_sites(kind: _Map, raw: object, details: collections.abc.Sequence[typing.Any]) -> list[typing.Any]:
     """One word is missing, which is reported where sites are read: not each host is an unknown key."""
-    told = {*find_stray_sites(raw), find_slip_of_sites(raw)} if kind in _TOPS else set()
-    return [item for item in details if not (item["type"] in _UNKNOWN_KEY and item["loc"][0] in told)]
+    reported = {*find_stray_sites(raw), find_slip_of_sites(raw)} if kind in _TOPS else set()
+    return [item for item in details if not (item["type"] in _UNKNOWN_KEY and item["loc"][0] in reported)]
 
 
 def _fault(

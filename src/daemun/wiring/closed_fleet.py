@@ -1,7 +1,7 @@
 """A fleet that could not be opened at the daemon's start: no driver, another key, a database that never was reached.
 
-The machine goes on with its copy, and tries again. What a daemon of a fleet has beside others begins with the store
-that all share, so that another daemon goes on then, in the same process; nginx serves on meanwhile.
+The machine serves by its copy, and tries again. What a daemon of a fleet has beside others begins with the store
+that all share, so that a new daemon takes over then, in the same process; nginx serves on meanwhile.
 """
 
 import asyncio
@@ -42,7 +42,7 @@ class ClosedFleet:
         self._front: _Front
         self._content: bytes | None = None
         self._option: fleet_option.Fleet | None = None
-        """As that content of daemun.yaml says, which alone has it."""
+        """By that content of daemun.yaml, which alone has it."""
         self._tell(cause)
         self.store = mirrored_store.MirroredStore(own, self._shared, order=own.alone)
 
@@ -62,7 +62,7 @@ class ClosedFleet:
         await asyncio.Event().wait()
 
     def try_again(self) -> bool:
-        """Whether it could be opened, as the file says now. Blocking."""
+        """Whether it could be opened, by the file of now. Blocking."""
         importlib.invalidate_caches()  # the driver may have been installed since
         try:
             fleet = opened_fleet.open_fleet(self._chosen, self._own, self._find_option(), is_daemon=True)

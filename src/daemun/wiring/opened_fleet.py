@@ -67,7 +67,7 @@ def open_store(chosen: settings.Settings) -> ports.Store:
 
 
 def find_fleet(chosen: settings.Settings, own: file_store.FileStore) -> OpenedFleet | None:
-    """For commands, as the file says now. None: this machine is alone. Raises: DaemunError."""
+    """For commands, by the file of now. None: this machine is alone. Raises: DaemunError."""
     return open_fleet(chosen, own, read_option(chosen, own))
 
 

@@ -28,7 +28,7 @@ MOST_BYTES = 1 << 20
 
 
 class AnswerError(requests.exceptions.RequestException):
-    """What was received is not an answer of a CA; the text says what it is."""
+    """What was received is not an answer of a CA; the text describes it."""
 
 
 class TooSlowError(requests.exceptions.Timeout):

@@ -143,7 +143,7 @@ def _doubtful(
 
 
 def _is_signed_as_of_old(leaf: x509.Certificate) -> bool:
-    """Of one that is its own issuer nobody looks at the signature."""
+    """The signature of one that is its own issuer is not verified."""
     try:
         digest = leaf.signature_hash_algorithm
     except exceptions.UnsupportedAlgorithm:

@@ -1,9 +1,9 @@
 """Which rule refused a request, as the line has it by which it is counted (`traffic_log`).
 
 Where a rule refuses by an `if` or a page of its own, it sets `traffic_sums.REFUSED_BY`. nginx sets none before what it
-refuses itself: then the variable is a `map` that is looked at when the line is written, and goes by the status. A 403
-may as well be an answer of a server, or of a folder without a page, so each location with `allow` or `deny` has what a
-`geo` of the same networks says. A server without any of that has lines without the variable (`server_logs`).
+refuses itself: then the variable is a `map` of the status, evaluated when the line is written. A 403 may as well be an
+answer of a server, or of a folder without a page, so each location with `allow` or `deny` has what a `geo` of the same
+networks. A server without any of that has lines without the variable (`server_logs`).
 """
 
 import collections.abc
@@ -39,7 +39,7 @@ def marked_everywhere(settings: model.Globals, rule: str) -> tuple[directive.Dir
 
 
 def _is_on(scope: site_scope.Scope) -> bool:
-    """Not for the dashboard of this machine alone, whose rule nobody wrote."""
+    """Not for the dashboard of this machine alone, whose rule is daemun's."""
     is_local = dashboard_site.is_it(scope.site) and scope.site.host == dashboard_option.LOCAL_HOST
     return traffic_log.is_on(scope.settings) and not is_local
 
@@ -143,7 +143,7 @@ def variables(settings: model.Globals, env: render_environment.Environment) -> t
         arguments.map_to("", _ADDRESS),
         addresses_of_gate(settings, env),
         arguments.map_to(
-            # A limit of daemun's own, for bodies, refuses nobody: the request goes on to a server.
+            # A limit of daemun's own, for bodies, refuses no request: it is sent on to a server.
             f"{rate}|{connections}|$upstream_addr",
             _LIMIT,
             ("~^REJECTED", _value("rate_limit")),

@@ -36,7 +36,7 @@ def repeat(node: directive.Node, refusals: tuple[directive.Directive, ...]) -> d
 
 
 def is_refusal(node: directive.Node) -> bool:
-    """Whether it is one of `lines`, or what says why an address is refused: such are first in a location."""
+    """Whether it is one of `lines`, or marks why an address is refused: such are first in a location."""
     if counted_refusals.is_address_line(node):
         return True
     if not isinstance(node, directive.Directive) or node.name != "if" or len(node.args) != 1:

@@ -52,7 +52,7 @@ _OF_NGINX = re.compile(r"\$\{[A-Za-z_]\w*\}")
 
 
 def find_placeholder(text: str) -> str | None:
-    """The first placeholder of another tool in a text that goes out as it is; None: it has none. Those that nginx's
+    """The first placeholder of another tool in a text that is sent as it is; None: it has none. Those that nginx's
     variables look like are left to their own rule."""
     text = _OF_NGINX.sub("", text)
     known = (one for one in read_table("placeholders") if not one.startswith("$") and one in text)

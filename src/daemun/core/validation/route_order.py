@@ -38,7 +38,7 @@ def _find_unreachable(routes: tuple[model.Route, ...]) -> Found:
         yield from ((route, cause) for route in routes if route_paths.is_prefix(route.path))
         return
     for route in filter(lambda one: route_paths.is_prefix(one.path), routes):
-        # Of a container, its owner cannot change the file's, and is not told what it takes.
+        # Of a container, its owner cannot change the file's, and the message has nothing of it.
         others = (one for one in before if one.origin.source == route.origin.source)
         taker = next((one for one in others if _takes_all_below(one.path, route.path)), None)
         if taker is not None:

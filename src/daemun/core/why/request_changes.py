@@ -18,7 +18,7 @@ class ChangedThing(enum.Enum):
     """What a request has otherwise than the visitor's.
 
     NAME: the name in Host. FORWARDED: nothing shows that a proxy sent it. ORIGIN: it has none. COOKIES: it has none.
-    SCHEME: X-Forwarded-Proto says https. AGENT: its User-Agent is a browser's."""
+    SCHEME: X-Forwarded-Proto is https. AGENT: its User-Agent is a browser's."""
 
     NAME = "name"
     FORWARDED = "forwarded"

@@ -40,8 +40,8 @@ def find_troubles(facts: url_facts.UrlFacts) -> Causes:
 
 
 def _has_sibling(facts: url_facts.UrlFacts, one: url_facts.QueriedServer) -> bool:
-    """Whether the name of the target has another address, of the other family, at which the server is well: nginx goes
-    on to that one."""
+    """Whether the name of the target has another address, of the other family, at which the server is well: nginx
+    tries that one next."""
     if one.found.trouble is not Trouble.REFUSED or facts.answer is None or facts.answer.status >= 500:
         return False
     return any(
@@ -174,7 +174,7 @@ def find_cure(status: int) -> str:
 
 
 def find_words(answer: url_facts.HttpAnswer | None) -> str | None:
-    """What an error page says, in quotes: its first words that are no tags."""
+    """The first words of an error page that are no tags, in quotes."""
     if answer is None or not (answer.header("content-type") or "text/").startswith(("text/", "application/")):
         return None
     plain = _HIDDEN.sub(" ", answer.body[:_MOST_PAGE])

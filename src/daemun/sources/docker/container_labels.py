@@ -50,7 +50,7 @@ def read_requests(container: containers.EngineContainer) -> route_requests.Conta
 
 
 def _find_misspelt(labels: collections.abc.Iterable[tuple[str, str]]) -> collections.abc.Iterator[str]:
-    """Labels that are nobody's, but would be daemun's if their beginning was spelled as it is."""
+    """Labels that no program reads, but daemun would if their beginning was spelled right."""
     for name, _ in labels:
         found = None if name.startswith(PREFIX) else _MISSPELT.match(name)
         if found is not None and (found["key"] or "").rpartition(".")[2].lower() in {"", *_KNOWN}:

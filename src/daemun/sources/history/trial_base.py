@@ -12,7 +12,7 @@ FRESH = datetime.timedelta(minutes=10)
 
 
 class TrialBase:
-    """Finds the files that a trial goes back to. For one thread at a time. Raises: EnvironmentProblemError."""
+    """Finds the files that undoing a trial restores. For one thread at a time. Raises: EnvironmentProblemError."""
 
     def __init__(
         self, history: history_store.HistoryStore, recorder: history_recorder.Recorder, main: pathlib.Path

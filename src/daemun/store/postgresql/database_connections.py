@@ -246,7 +246,7 @@ _REFUSALS = (
     ),
     (r"too many clients|remaining connection slots", "raise `max_connections` of PostgreSQL"),
 )
-"""What PostgreSQL, or libpq, says in English, and what to do. libpq has no codes for errors of connecting, and the
+"""Messages of PostgreSQL, or libpq, in English, and what to do. libpq has no codes for errors of connecting, and the
 server may say them in any language (`lc_messages`): what is not found here has a cure for all of its kind. Source:
 src/backend/utils/init/postinit.c and src/backend/libpq/auth.c of PostgreSQL."""
 _BY_CODE = {

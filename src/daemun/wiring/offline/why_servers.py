@@ -170,7 +170,7 @@ class Servers:
             other, _ = await self._query(aim, endpoint, sent, change)
             if other is None or not request_changes.is_better(answer.status, other.status):
                 continue
-            # What the same request is answered again; where the name is changed, what one gets that nobody knows.
+            # What the same request is answered again; where the name is changed, what an unknown name is answered.
             again, _ = await self._query(aim, endpoint, sent, request_changes.find_control(change))
             if again is not None and again.status == answer.status:
                 return ((change, other),)
