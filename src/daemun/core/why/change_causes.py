@@ -55,10 +55,8 @@ def _explain(
             cure += "fewer, or raise its own server's limit for headers"
             return url_facts.Cause(kind="cookies-refused", cause=cause, cure=cure)
         case request_changes.ChangedThing.AGENT:
-            cause = (
-                f"the application does not take the User-Agent of `daemun why`: {server} answers {was}, and {now} to "
-            )
-            cause += "that of a browser, whose users see nothing of this"
+            cause = f"the application does not take the User-Agent of `daemun why`: {server} answers {was}, and "
+            cause += f"{now} to that of a browser, whose users see nothing of this"
             cure = "look as that browser: `--header 'User-Agent: Mozilla/5.0'`"
             return url_facts.Cause(kind="agent-refused", cause=cause, cure=cure)
         case request_changes.ChangedThing.SCHEME:
