@@ -190,8 +190,11 @@ def test_nothing_is_left_also_when_tests_are_interrupted(number: signal.Signals)
     ) as tests:
         assert tests.stdout is not None
         folder, pid, namespace = tests.stdout.readline().split()
-        assert int(pid) in namespace_guard.find({int(namespace)})
-        tests.send_signal(number)
+        try:
+            # A moment after its start it is still on its way into the namespace.
+            until.true(lambda: int(pid) in namespace_guard.find({int(namespace)}))
+        finally:
+            tests.send_signal(number)
         tests.wait(60)
     until.true(lambda: not pathlib.Path(folder).exists())
     assert namespace_guard.state(int(pid)) in {"", "Z"}
