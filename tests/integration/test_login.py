@@ -522,7 +522,7 @@ def test_guesses_of_a_password(one_house: House) -> None:
     before = one_house.look("GET", "/status")["verified"]
     guesser = Browser(one_house.gate.clients)
     page = guesser.open("https://second.test/")
-    statuses = []
+    statuses: list[int] = []
     # Each wait is twice as long as the one before: the last is longer than the next request takes on any machine.
     while len(statuses) < 200 or int(page.headers.get("Retry-After", "0")) < 20:
         page = guesser.fill(page, user="bob", password=str(len(statuses)))
