@@ -300,6 +300,21 @@ def test_no_destination_of_webdav_is_in_a_closed_path(closed: rendered.Running, 
         *("https://dav.test/open%2f..%2fprivate/x", "https://dav.test/open/..", "https://dav.test\\private\\x"),
         *("/private.txt", "/private.txt?x", "/a%20b/x", "private/x", "https://dav.test/private./x", "/private%20/x"),
         *("/%70%72%69%76%61%74%65/x", "/%50rivate%2e/x", "/private%2Etxt", "/%61%20b/%78"),
+        *(
+            "https://dav.test\\private/x",
+            "https://dav.test\\@x/open/y",
+            "/pri\tvate/x",
+            "/open/\t../private/x",
+            "/private /x",
+        ),
+        *(
+            "/private%09/x",
+            "/private%A0/x",
+            "/private%c2%a0;y/x",
+            "/private%85.",
+            "/private%e3%80%80/x",
+            "/open/y /private/x",
+        ),
     )
     passed = (
         *(
@@ -317,6 +332,8 @@ def test_no_destination_of_webdav_is_in_a_closed_path(closed: rendered.Running, 
             "/open/.hidden",
             "/open/a%2Db%2etxt",
             "/o%70en/x",
+            "/voil%C3%A0/%E2%80%9Cx%E2%80%9D/a%C2%A0b",
+            "/private%EC%82%A0/x",
             "",
         ),
     )
@@ -328,6 +345,9 @@ def test_no_destination_of_webdav_is_in_a_closed_path(closed: rendered.Running, 
             answer = client.request(method, "https://dav.test/open/x", headers={"Destination": place})
             assert answer.status_code == 200, place
         assert client.get("https://dav.test/open/x").status_code == 200
+        for pair in (("/open/y", "/private/x"), ("/private/x", "/open/y")):
+            several = [("Destination", place) for place in pair]
+            assert client.request(method, "https://dav.test/open/x", headers=several).status_code == 400, pair
 
 
 def test_from_an_open_path_of_a_closed_site_webdav_writes_there_alone(closed: rendered.Running) -> None:

@@ -8,6 +8,19 @@ from daemun.core.texts import names, route_paths
 
 _SLASHES_IN_URL = r"(?:/++(?:(?:;|%3b)[^/?#]*+)?)++"
 _BEHIND_IN_URL = r"(?:\.|%2e|%20)*+(?:(?:;|%3b)[^/?#]*+)?"
+_NO_URL = r"[\x01-\x20\x7f\\]"
+"""What stands in no URL (RFC 3986). Servers drop a tab, and take a backslash for a slash, also as the end of the host;
+between two headers of this name nginx puts a comma and a space, and a server takes one of them."""
+_SPACES = "|".join(
+    (
+        "%[01][0-9a-f]",
+        r"(?:(?<!%[89a-f].)(?<![\x80-\xff])|\xc2|%c2)(?:[\x85\xa0]|%85|%a0)",
+        *(r"\xe1\x9a\x80", "%e1%9a%80", r"\xe2\x81\x9f", "%e2%81%9f", r"\xe3\x80\x80", "%e3%80%80", r"\xef\xbb\xbf"),
+        *("%ef%bb%bf", r"\xe2\x80[\x80-\x8a\xa8\xa9\xaf]", "%e2%80%(?:8[0-9a]|a[89f])"),
+    )
+)
+_ODD_END = rf"(?:{_SPACES})(?:\.|%2e|%20)*+(?:[/;?#]|%3b|{closed_paths.END})"
+"""A name behind which servers of Python and JavaScript drop a sign as a space (`other_spellings`)."""
 _ORIGIN = r"(?:[A-Za-z][A-Za-z0-9+.-]*+://[^/?#]*+)?"
 _ODD = r"(?i:.*(?:\\|//|/(?:\.|%2e){1,2}(?:[/?#;]|%3b|$)|%(?:00|2f|5c)))"
 """In the path of a URL: slashes that are none for nginx, and dots that lead elsewhere."""
@@ -43,6 +56,8 @@ def _destinations(scope: site_scope.Scope, route: model.Route) -> tuple[str, tup
     inside = sorted(one for one in closed if any(closed_paths.bare(one).startswith(other) for other in as_open))
     entries = (
         ("", ""),
+        (f"~{_NO_URL}", "1"),
+        (f"~*{_ODD_END}", "1"),
         *(
             (f"~*^{_ORIGIN}(?:{one})", "1")
             for one in closed_paths.join(closed_paths.fit(path, _closed_in_url) for path in inside)
