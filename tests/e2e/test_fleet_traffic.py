@@ -5,7 +5,7 @@ import json
 import pytest
 
 from daemun.fleet import node_traffic
-from tests.support import daemon, fleet_house, fleet_store, postgresql
+from tests.support import daemon, dashboard_visitor, fleet_house, fleet_store, postgresql
 from tests.support.daemon import Json
 
 pytestmark = [pytest.mark.nginx, pytest.mark.postgresql]
@@ -26,6 +26,25 @@ def report_of(one: daemon.Daemon, *arguments: str) -> Json:
 
 def requests(report: Json) -> dict[str, int]:
     return {one["name"]: one["total"]["requests"] for one in report["nodes"]}
+
+
+def see_machines(visitor: dashboard_visitor.DashboardVisitor, other: daemon.Daemon) -> None:
+    """The first page and the site's have what each machine counted, and the sum."""
+
+    def has_both() -> Json | None:
+        counted: Json | None = visitor.api("/fleet/traffic?host=a.test")["traffic"]
+        return counted if counted and {one["name"] for one in counted["nodes"]} == {"a", "b"} else None
+
+    found = other.wait(has_both, "both in the dashboard's numbers", within_s=WITHIN_S)
+    by_name = {one["name"]: one for one in found["nodes"]}
+    assert by_name["a"]["self"] and not by_name["b"]["self"]
+    assert by_name["a"]["requests"] >= 5 and by_name["b"]["requests"] >= 3
+    assert found["total"]["requests"] == sum(one["requests"] for one in found["nodes"])
+    assert visitor.api("/fleet/traffic")["traffic"]["total"]["requests"] >= found["total"]["requests"]
+    assert visitor.api("/fleet/traffic?host=none.test")["traffic"]["nodes"][0]["requests"] == 0
+    site = visitor.page("/sites/a.test/traffic")
+    assert "By machine" in site and "a (this one)" in site and "All machines" in site
+    assert "All machines" in visitor.page("/")
 
 
 def test_the_traffic_of_all_nodes_is_added_up(postgresql_server: postgresql.Server) -> None:
@@ -53,6 +72,10 @@ def test_the_traffic_of_all_nodes_is_added_up(postgresql_server: postgresql.Serv
         assert "a.test" not in "".join(rows)
         assert "b" in requests(report_of(house["a"], "a.test"))
 
+        with dashboard_visitor.visiting(house["a"]) as visitor:
+            visitor.enter()
+            see_machines(visitor, house["b"])
+
         for key in ("replace(key, split_part(key, '/', 2), repeat('0', 32))", "'traffic/of/none'", "key || '/below'"):
             house.server.execute(FOREIGN.format(key=key), database=fleet_store.DATABASE)
         done = house["a"].cli("traffic", "--json")
@@ -69,4 +92,9 @@ def test_the_traffic_of_all_nodes_is_added_up(postgresql_server: postgresql.Serv
         assert "what other machines counted is not, or not all, among it: cannot reach" in done.stderr
         report = json.loads(done.stdout)
         assert report["total"]["requests"] == requests(report)["a"] >= own
+        with dashboard_visitor.visiting(house["a"]) as visitor:
+            visitor.enter()
+            house["a"].wait(lambda: visitor.api("/fleet/traffic")["error"], "that the database is missed")
+            assert "What the machines counted is not known now: cannot reach" in visitor.page("/sites/a.test/traffic")
+            visitor.page("/")
         house.server.start()

@@ -1,7 +1,9 @@
 """What each node of a fleet tells the others of what it counted: small, bounded, and hostile until parsed."""
 
 import collections.abc
+import contextlib
 import datetime
+import itertools
 import json
 import random
 import zlib
@@ -10,7 +12,7 @@ import pytest
 
 from daemun import errors
 from daemun.core.traffic import traffic_sums
-from daemun.fleet import node_traffic, shared_traffic
+from daemun.fleet import fleet_traffic, node_traffic, shared_traffic
 from daemun.store import memory_store
 
 HOUR = 495_000
@@ -73,7 +75,7 @@ class Node:
 MACHINES = {name: name.encode().hex().ljust(32, "0") for name in "bc"}
 
 
-def read(shared: memory_store.MemoryStore) -> shared_traffic.OthersTraffic:
+def read(shared: memory_store.MemoryStore) -> shared_traffic.ReadHours:
     return shared_traffic.read_others(shared, memory_store.MemoryStore(), NOW_S - DAY_S, NOW_S)
 
 
@@ -154,7 +156,8 @@ def test_what_is_not_as_expected_is_refused_and_left_out(content: bytes) -> None
 def test_an_hour_does_not_count_for_another() -> None:
     shared = memory_store.MemoryStore()
     shared.write(node_traffic.key(MACHINES["b"], HOUR - 1), node_traffic.encode("b", HOUR, (row("a.test"),)))
-    assert read(shared) == shared_traffic.OthersTraffic(unusable=1)
+    found = read(shared)
+    assert (found.found, found.unusable) == ({}, 1)
 
 
 def test_foreign_rows_and_names_are_no_hours() -> None:
@@ -253,3 +256,52 @@ def test_every_key_has_its_hour() -> None:
     assert node_traffic.parse_key(node_traffic.key(MACHINES["b"], HOUR)) == (MACHINES["b"], HOUR)
     others: collections.abc.Iterable[str] = ("traffic/a", "traffic/a/b", f"traffic/{MACHINES['b']}/-1", "certs/a/1")
     assert {node_traffic.parse_key(one) for one in others} == {("", -1)}
+
+
+# --- for a page ----------------------------------------------------------------------------------------------------
+
+
+def test_one_site_of_all_nodes_is_read() -> None:
+    shared = memory_store.MemoryStore()
+    a, b = Node("a", shared), Node("b", shared)
+    a.counted[HOUR] = (row("a.test", 2), row("b.test", 3))
+    b.counted[HOUR - 2] = (row("a.test", 5),)
+    b.counted[HOUR - 24] = (row("a.test", 100),)
+    a.step()
+    b.step()
+    traffic = fleet_traffic.FleetTraffic(shared, "a", a.clock)
+    of_one, of_all, of_none = traffic.read("a.test"), traffic.read(None), traffic.read("c.test")
+    assert {name: one.requests for name, one in of_one.by_node.items()} == {"a": 2, "b": 5}
+    assert of_one.total.requests == 7 and of_one.total.errors == 0
+    assert (of_all.node, of_all.total.requests, of_none.total.requests) == ("a", 10, 0)
+    assert of_all.since.timestamp() == (HOUR - 23) * node_traffic.HOUR_S
+
+
+def test_a_page_that_is_looked_at_all_the_time_reads_once() -> None:
+    shared = memory_store.MemoryStore()
+    a = Node("a", shared)
+    a.counted[HOUR] = (row("a.test", 2),)
+    a.step()
+    traffic = fleet_traffic.FleetTraffic(shared, "a", a.clock)
+    assert traffic.read("a.test") is traffic.read("a.test")
+    for number in range(100):
+        traffic.read(f"{number}.test")
+    assert traffic.read("a.test").total.requests == 2
+
+
+def test_what_takes_too_long_to_read_is_the_newest_hours() -> None:
+    shared = memory_store.MemoryStore()
+    for number, hour in itertools.product(range(30), (HOUR, HOUR - 1)):
+        content = node_traffic.encode(f"n{number}", hour, (row("a.test"),))
+        shared.write(node_traffic.key(f"{number:032x}", hour), content)
+    found = shared_traffic.read_all(shared, NOW_S - DAY_S, NOW_S, site=None, most_s=-1.0)
+    assert found.found == {} and found.since_hour == HOUR + 1
+    whole = shared_traffic.read_all(shared, NOW_S - DAY_S, NOW_S, site="a.test", most_s=60.0)
+    assert len(whole.found) == 30 and whole.since_hour == HOUR - 24
+
+
+def test_rows_of_a_site_are_hostile_too() -> None:
+    for rows in ("[1]", "[[]]", '["a.test"]', '[{"a": 1}]', '[["a.test"]]'):
+        content = zlib.compress(f'{{"node": "b", "hour": {HOUR}, "sums": {rows}}}'.encode())
+        with contextlib.suppress(ValueError):
+            assert node_traffic.decode(content, "a.test").sums == ()

@@ -1,11 +1,14 @@
 """What a node of a fleet knows of the others: the contracts between the room that finds it out (`fleet`), the store
 that nodes share, and those that show it."""
 
+import collections.abc
 import dataclasses
+import datetime
 import typing
 
 from daemun.control import stored_values
 from daemun.core.fleet import node_states
+from daemun.core.traffic import traffic_usage
 
 SILENT_S = node_states.SILENT_S
 _ROUNDED_S = 1.0
@@ -90,3 +93,20 @@ class FleetView(typing.Protocol):
     def status(self) -> node_states.FleetStatus:
         """Never blocks: by what was known at the last heartbeat."""
         ...
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class NodesTraffic:
+    """What nodes counted since then, by their names, and together. node: this one. unusable: so many hours of nodes
+    could not be used."""
+
+    node: str
+    since: datetime.datetime
+    by_node: collections.abc.Mapping[str, traffic_usage.Usage]
+    total: traffic_usage.Usage
+    unusable: int = 0
+
+
+ReadTraffic = collections.abc.Callable[[str | None], NodesTraffic | None]
+"""Of a site, as `core.traffic.traffic_names` has it, or of all together; None: there is no fleet, or it is not open.
+Blocking. Raises: EnvironmentProblemError."""

@@ -64,7 +64,8 @@ def of_overview(found: collections.abc.Mapping[str, Json], now: typing.Any, text
     }
 
 
-def of_traffic(fine: Json, coarse: Json, texts: page_texts.Texts) -> Json:
+def of_traffic(fine: Json, coarse: Json, fleet: Json, texts: page_texts.Texts) -> Json:
+    """fleet: what all machines counted in the last day."""
     counts = ("requests", "5xx", "bytes_out", "bytes_in")
     over_time = ("requests", "5xx", "p95_s", "bytes_out", "bytes_in")
     return {
@@ -78,6 +79,10 @@ def of_traffic(fine: Json, coarse: Json, texts: page_texts.Texts) -> Json:
         "refused_columns": _columns(texts("site.rule"), *_numbers(("requests",), texts)),
         "route_columns": _columns(texts("site.route"), *_numbers(counts, texts)),
         "time_columns": _columns(texts("base.graph_time"), *_numbers(over_time, texts)),
+        "machine_columns": _columns(texts("site.machine"), *_numbers(over_time, texts)),
+        "machines_since": figures.moment(fleet["traffic"]["since"]) if fleet["traffic"] else None,
+        "machine_rows": _machine_rows(fleet["traffic"], texts),
+        "machines_error": fleet["error"],
     }
 
 
@@ -130,6 +135,15 @@ def command_of(part: str, host: str, query: collections.abc.Mapping[str, str], s
         case "why":
             return page_commands.write("why", subject or f"https://{host}/")
     return page_commands.write("status", host)
+
+
+def _machine_rows(found: Json | None, texts: page_texts.Texts) -> list[tuple[str, Json]]:
+    """The last one is the sum."""
+    if found is None:
+        return []
+    this = texts("overview.fleet_self")
+    rows = [(f"{one['name']} ({this})" if one["self"] else one["name"], one) for one in found["nodes"]]
+    return [*rows, (texts("overview.fleet_total"), found["total"])]
 
 
 def _choices(every: tuple[str, str], known: tuple[str, ...], chosen: str) -> list[tuple[str, str]]:

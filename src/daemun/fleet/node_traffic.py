@@ -77,13 +77,13 @@ def _encode_row(series: traffic_sums.Series, sums: traffic_sums.Sums) -> str:
     return json.dumps((series.site, series.route, bool(series.server), *numbers, counts))
 
 
-def decode(content: bytes) -> NodeTraffic:
-    """Raises: ValueError."""
+def decode(content: bytes, site: str | None = None) -> NodeTraffic:
+    """site: that one alone; None: all. Raises: ValueError."""
     engine = zlib.decompressobj()
     try:
         fields = json.loads(engine.decompress(content, _MOST_BYTES))
         node, hour = _text(fields["node"]), _number(fields["hour"])
-        sums = tuple(_row(node, one) for one in fields["sums"])
+        sums = tuple(_row(node, one) for one in fields["sums"] if site is None or one[:1] == [site])
     except (zlib.error, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise ValueError(f"expected what a node counted: {error}") from error
     return NodeTraffic(node=node, hour=hour, sums=sums)

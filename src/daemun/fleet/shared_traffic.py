@@ -6,6 +6,7 @@ It is in the database alone: no node copies what a hundred others count all the 
 import asyncio
 import collections.abc
 import dataclasses
+import math
 import re
 import time
 import uuid
@@ -112,32 +113,53 @@ class TrafficSharer:
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
-class OthersTraffic:
-    """found: by the names of nodes, each series once. unusable: so many hours of nodes could not be used."""
+class ReadHours:
+    """found: by the names of nodes, each series once. unusable: so many hours of nodes could not be used. since_hour:
+    the first hour of which all was read."""
 
     found: dict[str, node_traffic.Found] = dataclasses.field(default_factory=dict)
     unusable: int = 0
+    since_hour: int = 0
 
 
-def read_others(shared: ports.Store, own: ports.Store, since_s: float, now_s: float) -> OthersTraffic:
+def read_others(shared: ports.Store, own: ports.Store, since_s: float, now_s: float) -> ReadHours:
     """What the other nodes counted in the hours since then, in none more than `KEPT_HOURS` ago, and what machines that
     left counted there. Raises: EnvironmentProblemError."""
-    now = int(now_s) // node_traffic.HOUR_S
-    hours = range(max(int(since_s) // node_traffic.HOUR_S, now - node_traffic.KEPT_HOURS + 1), now + 2)
     known = _read_known(own)
-    wanted = [
-        key
-        for key, (machine, hour) in ((one, node_traffic.parse_key(one)) for one in shared.list(node_traffic.PREFIX))
-        if hour in hours and (known is None or machine != known[0])
-    ]
+    return _read(shared, _hours(since_s, now_s), but="" if known is None else known[0])
+
+
+def read_all(shared: ports.Store, since_s: float, now_s: float, *, site: str | None, most_s: float) -> ReadHours:
+    """As `read_others`, with what this node stored itself. site: of that one alone. most_s: after so many seconds what
+    is older is left out. Raises: EnvironmentProblemError."""
+    return _read(shared, _hours(since_s, now_s), site=site, most_s=most_s)
+
+
+def _hours(since_s: float, now_s: float) -> range:
+    """With the next one: a machine's clock may be ahead."""
+    now = int(now_s) // node_traffic.HOUR_S
+    return range(max(int(since_s) // node_traffic.HOUR_S, now - node_traffic.KEPT_HOURS + 1), now + 2)
+
+
+def _read(
+    shared: ports.Store, hours: range, *, but: str = "", site: str | None = None, most_s: float = math.inf
+) -> ReadHours:
+    """The newest first. but: the id of a machine."""
+    places = ((node_traffic.parse_key(one), one) for one in shared.list(node_traffic.PREFIX))
+    found = [(hour, key) for (machine, hour), key in places if hour in hours and machine != but]
+    wanted = [key for _, key in sorted(found, reverse=True)]
     sums: dict[str, dict[traffic_sums.Series, traffic_sums.Sums]] = {}
-    unusable = 0
+    unusable, since_hour = 0, hours.start
+    began_s = time.monotonic()
     for begin in range(0, len(wanted), _AT_ONCE):
+        if time.monotonic() - began_s > most_s:
+            since_hour = node_traffic.parse_key(wanted[begin])[1] + 1
+            break
         read = shared.read_many(wanted[begin : begin + _AT_ONCE])
         unusable += len(read.unreadable)
         for key, one in read.found.items():
             try:
-                counted = node_traffic.decode(one.value)
+                counted = node_traffic.decode(one.value, site)
             except ValueError:
                 unusable += 1
                 continue
@@ -147,7 +169,8 @@ def read_others(shared: ports.Store, own: ports.Store, since_s: float, now_s: fl
             of_node = sums.setdefault(counted.node, {})
             for series, part in counted.sums:
                 of_node.setdefault(series, traffic_sums.Sums()).add(part)
-    return OthersTraffic(found={node: tuple(of_node.items()) for node, of_node in sums.items()}, unusable=unusable)
+    by_node = {node: tuple(of_node.items()) for node, of_node in sums.items()}
+    return ReadHours(found=by_node, unusable=unusable, since_hour=since_hour)
 
 
 def _read_known(own: ports.Store) -> tuple[str, int] | None:

@@ -2,7 +2,9 @@
 
 import typing
 
+from daemun.control import fleet_port
 from daemun.core.fleet import node_states
+from daemun.core.traffic import traffic_usage
 from daemun.web import json_values
 
 Json = dict[str, typing.Any]
@@ -21,6 +23,33 @@ def fleet_json(status: node_states.FleetStatus | None) -> Json | None:
         },
         "twice": status.is_twice,
         "nodes": [_node_json(one) for one in status.nodes],
+    }
+
+
+def traffic_json(found: fleet_port.NodesTraffic | None) -> Json | None:
+    """`unusable`: so many hours that machines stored cannot be used."""
+    if found is None:
+        return None
+    return {
+        "since": json_values.instant_json(found.since),
+        "nodes": [
+            {"name": node, "self": node == found.node, **_usage_json(usage)} for node, usage in found.by_node.items()
+        ],
+        "total": _usage_json(found.total),
+        "unusable": found.unusable,
+    }
+
+
+def _usage_json(usage: traffic_usage.Usage) -> Json:
+    """Times in seconds; null: no request has one."""
+    return {
+        "requests": usage.requests,
+        "errors": usage.errors,
+        "bytes_out": usage.bytes_out,
+        "bytes_in": usage.bytes_in,
+        "p50_s": usage.p50_s,
+        "p95_s": usage.p95_s,
+        "p99_s": usage.p99_s,
     }
 
 

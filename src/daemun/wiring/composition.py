@@ -231,6 +231,7 @@ class Daemon:
                 compatible=self._compatible,
                 nginx=self._nginx,
                 account=account,
+                read_traffic=self._fleet.read_traffic,
             )
         )
         accounts = account_service.AccountService(store, clock.SystemClock(), self._certificates, reload=self._reload)

@@ -9,7 +9,7 @@ import typing
 import daemun
 from daemun import settings
 from daemun.alerts import notifier
-from daemun.control import gate, ports
+from daemun.control import fleet_port, gate, ports
 from daemun.core import layout, model
 from daemun.core.access import login_url
 from daemun.core.options import dashboard_option
@@ -45,6 +45,7 @@ class ApiParts:
     compatible: nginx_proxy_mode.Compatible
     nginx: nginx_server.NginxServer
     account: model.WorkerAccount | None
+    read_traffic: fleet_port.ReadTraffic
 
 
 class DashboardTasks:
@@ -137,7 +138,7 @@ def _list_endpoints(parts: ApiParts) -> "tuple[endpoint.ApiEndpoint, ...]":
         *certificate_endpoints.endpoints(front),
         *container_endpoints.endpoints(front),
         *ban_endpoints.endpoints(front),
-        *fleet_endpoints.endpoints(front.status_of_fleet),
+        *fleet_endpoints.endpoints(front.status_of_fleet, parts.read_traffic),
         *operator_endpoints.endpoints(parts.operators),
         *people_endpoints.endpoints(users, users, parts.operators),
         *machine_parts.endpoints(

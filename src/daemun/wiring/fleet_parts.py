@@ -16,7 +16,7 @@ import structlog
 
 from daemun import errors, settings
 from daemun.certs.served import client_ca
-from daemun.control import gate, lifecycle, ports, reconciler, shared_changes
+from daemun.control import fleet_port, gate, lifecycle, ports, reconciler, shared_changes
 from daemun.core import model
 from daemun.core.options import fleet_option
 from daemun.fleet import fleet_signs
@@ -27,7 +27,15 @@ from daemun.wiring import clock
 
 if typing.TYPE_CHECKING:
     from daemun.certs.dns01 import dns_proofs
-    from daemun.fleet import key_rotation, node_keeper, node_traffic, record_keeper, shared_traffic, ticket_keeper
+    from daemun.fleet import (
+        fleet_traffic,
+        key_rotation,
+        node_keeper,
+        node_traffic,
+        record_keeper,
+        shared_traffic,
+        ticket_keeper,
+    )
     from daemun.wiring import closed_fleet, configuration_parts, opened_fleet
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger()
@@ -74,6 +82,7 @@ class FleetParts:
             self.store = self._closed.store
         self._changes: shared_changes.SharedChanges | None = None
         self._tickets: ticket_keeper.TicketKeeper | None = None
+        self._traffic: fleet_traffic.FleetTraffic | None = None
         self._followers: list[Following] = []
         if self.fleet is not None:
             self.store = self.fleet.store
@@ -216,6 +225,14 @@ class FleetParts:
             read_shared_clock_s=fleet.shared.read_clock_s,
             clock=clock.SystemClock(),
         )
+
+    def read_traffic(self, site: str | None) -> fleet_port.NodesTraffic | None:
+        """See `fleet_port.ReadTraffic`."""
+        if self.fleet is not None and self._traffic is None:
+            from daemun.fleet import fleet_traffic  # noqa: PLC0415 - in a fleet only
+
+            self._traffic = fleet_traffic.FleetTraffic(self.fleet.shared, self.fleet.node, clock.SystemClock())
+        return None if self._traffic is None else self._traffic.read(site)
 
     def write_tickets(self) -> tuple[str, ...]:
         """See `TicketKeeper.write_files`."""

@@ -52,6 +52,8 @@ _FLEET_COLUMNS = (
     ("version", "fleet_version", False),
     ("revision", "fleet_revision", True),
     ("problems", "fleet_problems", True),
+    ("requests", "fleet_requests", True),
+    ("failed", "fleet_failed", True),
 )
 _SWITCHES = ("maintenance_on", "maintenance_off", "enable", "disable")
 _MOST_SELECTED = 500
@@ -70,6 +72,7 @@ def routes(pages: pages_app.PagesApp) -> list[routing.Route]:
 async def show_home(one: visit.Visit) -> responses.Response:
     overview = await one.get("overview")
     sites = await one.get("sites", size=_GLANCE)
+    traffic = await one.get("fleet", "traffic") if overview["fleet"] else None
     return one.render(
         "overview_home.html",
         entry="home",
@@ -80,6 +83,8 @@ async def show_home(one: visit.Visit) -> responses.Response:
         sites=sites,
         glance_columns=_columns(one, _GLANCE_COLUMNS, sortable=False),
         fleet_columns=_columns(one, _FLEET_COLUMNS, sortable=False),
+        fleet_traffic=traffic and traffic["traffic"],
+        fleet_traffic_error=traffic and traffic["error"],
     )
 
 

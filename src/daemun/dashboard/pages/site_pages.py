@@ -53,12 +53,13 @@ async def show_traffic(one: visit.Visit) -> responses.Response:
     host, span = one.part("host"), one.query("span", "day")
     span = span if span in site_view.SPANS else "day"
     query = {"span": span, "route": one.request.query_params.get("route")}
-    site, fine, coarse = await asyncio.gather(
+    site, fine, coarse, fleet = await asyncio.gather(
         one.get("sites", host),
         one.get("sites", host, "traffic", **query),
         one.get("sites", host, "traffic", steps="coarse", **query),
+        one.get("fleet", "traffic", host=host),
     )
-    return _render(one, site, "traffic", site_values.of_traffic(fine, coarse, _texts(one)))
+    return _render(one, site, "traffic", site_values.of_traffic(fine, coarse, fleet, _texts(one)))
 
 
 async def show_log(one: visit.Visit) -> responses.Response:
