@@ -31,8 +31,10 @@ them which ".." could take back, and for some "\\" is "/", on either side of "..
 (RFC 9112 section 3.2, RFC 3986 section 3.3); browsers do send "\\" in a query."""
 
 _SLASHES = r"(?:[/\\]++(?:;[^/\\]*+)?)++"
-_BEHIND_NAME = r"[.\x01-\x20\x85\xa0]*+(?:;[^/\\]*+)?"
-"""With what Express and servers of Python take for a space, too, and drop."""
+_SPACES = r"\xc2[\x85\xa0]|\xe1\x9a\x80|\xe2(?:\x80[\x80-\x8a\xa8\xa9\xaf]|\x81\x9f)|\xe3\x80\x80|\xef\xbb\xbf"
+_BEHIND_NAME = rf"(?:[.\x01-\x20\x85\xa0]|{_SPACES})*+(?:;[^/\\]*+|:[^/\\$]*+\$[^/\\]*+)?"
+"""With what Express and servers of Python take for a space, too, and drop, in Latin-1 and UTF-8; and the streams of a
+file or folder on Windows, of which "::$DATA" and ":$I30:$INDEX_ALLOCATION" are the file and the folder itself."""
 
 
 def refusals(scope: site_scope.Scope) -> tuple[directive.Directive, ...]:
@@ -60,7 +62,7 @@ def find_meant(site: model.Site, path: str) -> str | None:
         if closed_paths.bare(one.path).strip("/") and route_paths.find_literal(one.path) is not None
         if access_option.OPTION.of(one) is not None or (isinstance(one.action, model.Respond) and one.action.refuses)
     )
-    return next((one for one in closed if re.match(written(one, own), path)), None)
+    return next((one for one in closed if _is_match(written(one, own), path)), None)
 
 
 def _fit(path: str, own: collections.abc.Collection[str]) -> str:
@@ -75,7 +77,7 @@ def written(path: str, own: collections.abc.Collection[str]) -> str:
     text, is_prefix = route_paths.find_literal(path), route_paths.is_prefix(path)
     assert text is not None
     bare = text.rstrip("/")
-    parts = f"{_BEHIND_NAME}{_SLASHES}".join(arguments.in_regex(one) for one in text.split("/") if one)
+    parts = f"{_BEHIND_NAME}{_SLASHES}".join(_of_either_case(one) for one in text.split("/") if one)
     end = rf"(?:{closed_paths.END}|[/\\])" if is_prefix else rf"[/\\]{'*' if bare == text else '+'}+{closed_paths.END}"
     end = "" if closed_paths.is_of_more_names(path) else end
     other = f"(?i:{_SLASHES}{parts}{_BEHIND_NAME}{end})"
@@ -83,5 +85,21 @@ def written(path: str, own: collections.abc.Collection[str]) -> str:
     if is_prefix and bare != text:
         meant.append(arguments.in_regex(bare) + closed_paths.END)  # leads to the path with its slash
     beside = (one for one in sorted(own) if one != text and not (is_prefix and one.startswith(bare)))
-    meant += [arguments.in_regex(one) for one in beside if re.match(other, one)]
+    meant += [arguments.in_regex(one) for one in beside if _is_match(other, one)]
     return f"(?!{'|'.join(meant)}){other}"
+
+
+def _of_either_case(part: str) -> str:
+    """nginx compares bytes, so that for it letters beyond ASCII have no other case."""
+    return "".join(_letter(char) for char in part)
+
+
+def _letter(char: str) -> str:
+    plain = arguments.in_regex(char)
+    other = char.swapcase()
+    return plain if char.isascii() or other == char else f"(?:{plain}|{arguments.in_regex(other)})"
+
+
+def _is_match(expression: str, path: str) -> bool:
+    """As nginx sees it, which compares bytes."""
+    return re.match(expression.encode(), path.encode()) is not None

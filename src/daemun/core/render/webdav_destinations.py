@@ -7,7 +7,7 @@ from daemun.core.render import closed_paths, site_scope
 from daemun.core.texts import names, route_paths
 
 _SLASHES_IN_URL = r"(?:/++(?:(?:;|%3b)[^/?#]*+)?)++"
-_BEHIND_IN_URL = r"(?:\.|%2e|%20)*+(?:(?:;|%3b)[^/?#]*+)?"
+_BEHIND_IN_URL = r"(?:\.|%2e|%20)*+(?:(?:;|%3b)[^/?#]*+|(?::|%3a)[^/?#]*?(?:\$|%24)[^/?#]*+)?"
 _NO_URL = r"[\x01-\x20\x7f\\]"
 """What stands in no URL (RFC 3986). Servers drop a tab, and take a backslash for a slash, also as the end of the host;
 between two headers of this name nginx puts a comma and a space, and a server takes one of them."""
