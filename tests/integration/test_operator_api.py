@@ -197,6 +197,14 @@ async def test_bodies_are_bounded(client: _Client, content: bytes, status: int) 
     assert answer.status_code == status
 
 
+@pytest.mark.parametrize("content", [rb'{"a": "\ud800"}', rb'{"a": [{"\uDFFF": 1}]}', b'{"a": "\xed\xa0\x80"}'])
+async def test_half_a_character_is_refused(client: _Client, content: bytes) -> None:
+    answer = await client.post("/api/v1/fail", content=content, headers=_as("own"))
+    assert answer.status_code == 400 and "cannot read the body as JSON" in answer.json()["error"]
+    whole = await client.post("/api/v1/fail", content=rb'{"how": "\ud83d\ude00"}', headers=_as("own"))
+    assert whole.status_code == 500
+
+
 async def test_the_api_documents_itself(client: _Client) -> None:
     found = (await client.get("/api/v1/openapi.json")).json()
     assert found == openapi.describe(_ENDPOINTS, version="1.2")

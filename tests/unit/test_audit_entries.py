@@ -40,7 +40,13 @@ def test_any_text_stays_on_one_line(text: str) -> None:
     line = audit_entries.encode(full_of(text))
     assert len(line.splitlines()) == 1
     found = audit_entries.decode(line)
-    assert found is not None and found.who == found.after == text
+    assert found is not None and found.who == found.after == text.replace("\ud800", r"\ud800")
+
+
+def test_half_a_character_of_an_earlier_daemun_can_be_sent() -> None:
+    line = audit_entries.encode(full_of("x")).replace(b'"x"', rb'"\ud800"')
+    found = audit_entries.decode(line)
+    assert found is not None and found.target.encode() == rb"\ud800"
 
 
 @pytest.mark.parametrize("prefix", [operator_sessions.PREFIX, access_tokens.PREFIX, "daemun_api_"])

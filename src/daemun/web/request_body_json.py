@@ -2,6 +2,7 @@
 
 import collections.abc
 import json
+import re
 import typing
 
 from starlette import exceptions, requests
@@ -10,6 +11,8 @@ from daemun.core.texts import words
 
 LARGEST_BODY_BYTES = 64 << 10
 _LONGEST_S = 10**9
+_HALF = re.compile(rb"\\u[dD][89a-fA-F]")
+"""The beginning of what may be one half of a character without the other."""
 
 Json = dict[str, typing.Any]
 
@@ -22,15 +25,26 @@ async def read_object(request: requests.Request, *, most_bytes: int = LARGEST_BO
         if len(body) > most_bytes:
             raise exceptions.HTTPException(413, f"cannot read the body: more than {most_bytes} bytes")
     try:
-        value = json.loads(body or b"{}")
+        value = json.loads(body.decode("utf-8-sig") or "{}")
     except (json.JSONDecodeError, UnicodeDecodeError, RecursionError) as error:
         # The last one: thousands of lists within each other.
         raise exceptions.HTTPException(400, f"cannot read the body as JSON: {error}") from error
     except ValueError as error:  # Python reads no number of more than 4,300 digits
         raise exceptions.HTTPException(400, "cannot read the body as JSON: a number in it is too long") from error
+    if _HALF.search(body) and not _is_text(value):
+        raise exceptions.HTTPException(400, "cannot read the body as JSON: a text in it has half a character")
     if not isinstance(value, dict):
         raise exceptions.HTTPException(400, "cannot read the body: a JSON object is expected")
     return value
+
+
+def _is_text(value: object) -> bool:
+    """Halves of characters can be neither written to a file nor sent (RFC 8259 section 8.2)."""
+    try:
+        json.dumps(value, ensure_ascii=False).encode()
+    except (UnicodeEncodeError, RecursionError):
+        return False
+    return True
 
 
 def check_keys(body: Json, known: collections.abc.Sequence[str]) -> None:
