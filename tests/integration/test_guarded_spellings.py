@@ -198,13 +198,19 @@ def closed(one: echo.EchoServer) -> collections.abc.Iterator[rendered.Running]:
     for_all = catalogue.values(access_option.OPTION.set(Access(allow=("public",), connections=20)))
     hook = site("hook.test", route("/", there, options=let_in), route("/hook/", there, options=for_all))
     short = site("short.test", route("/", there), route("/admin", there, options=allow))
+    suffix = site(
+        "suffix.test",
+        route("/", there),
+        model.Route(path="*.{sql,bak}", action=refused),
+        route("*.key", there, options=allow),
+    )
     quoted = (model.Route(path=f"/{number}{QUOTES}/", action=refused) for number in range(9))
     long = site("long.test", route("/", there), *(route(path, there, options=allow) for path in LONG))
     names = map("".join, itertools.product(*zip("admins", "ADMINS", strict=True)))
     spelled = {f"/{name}/{'x' * 60}/" for name in names}
     many = (route(path, there) for path in sorted(spelled - {CROWDED}))
     crowded = site("crowded.test", route("/", there), *many, route(CROWDED, there, options=allow))
-    further = (dav, hook, short, long, crowded, site("quoted.test", route("/", there), *quoted))
+    further = (suffix, dav, hook, short, long, crowded, site("quoted.test", route("/", there), *quoted))
     with rendered.running(*sites, *further) as running:
         yield running
 
@@ -303,6 +309,43 @@ def test_a_path_that_is_too_long_for_an_expression_is_no_more_open_for_that(clos
             answer = client.request("COPY", "https://long.test/x", headers={"Destination": place})
             assert answer.status_code == 400, place
         assert client.request("COPY", "https://long.test/x", headers={"Destination": "/other/x"}).status_code == 200
+
+
+def test_a_suffix_is_guarded_in_other_spellings(closed: rendered.Running) -> None:
+    odd = (
+        "/a.sql;x",
+        "/a.SQL.",
+        "/x/a.bak%20;y",
+        "/a.sql/",
+        "/a/b;c/d.key;e",
+        "/a.key::$DATA",
+        "/a.Key%c2%a0",
+        "/a.key%5c",
+    )
+    assert set(statuses(closed, "suffix.test", *odd).values()) == {400}
+    meant = {"/a.sql": 404, "/x;y/a.BAK": 404, "/a.key": 403, "/a;b.key": 403}
+    assert statuses(closed, "suffix.test", *meant) == meant
+    passed = ("/a.sql/x", "/a.sqlite", "/sql", "/a.sql;x/y", "/a.txt;x", "/a.keys/", "/?q=a.sql;x", "/x.sql.txt", "/")
+    assert set(statuses(closed, "suffix.test", *passed).values()) == {200}
+    places = (
+        "/a.sql",
+        "https://suffix.test/x/a%2eKEY",
+        "/a.b%61k;x",
+        "/a.key/",
+        "/a.sql.?x",
+        "/x;a.sql",
+        "/a.key::$DATA",
+    )
+    open_places = ("/a.txt", "https://suffix.test/a.sql/x", "/a.sqlite", "/a.keys", "/x;y/a.txt", "/x?y=.sql")
+    with clients.client(closed.clients) as client:
+        for place, status in {**dict.fromkeys(places, 400), **dict.fromkeys(open_places, 200)}.items():
+            answer = client.request("COPY", "https://suffix.test/x", headers={"Destination": place})
+            assert answer.status_code == status, place
+        for odd_path in (f"/{'.sql.sql;' * 800}x/y", f"/{'.sql:.key' * 700}/y", f"/{'.key;' * 1400}/y"):
+            answer = client.get("https://suffix.test/", extensions={"target": odd_path.encode()})
+            assert answer.status_code == 200, odd_path
+            answer = client.request("COPY", "https://suffix.test/x", headers={"Destination": odd_path})
+            assert answer.status_code == 200, odd_path
 
 
 @pytest.mark.parametrize("method", ["COPY", "MOVE"])

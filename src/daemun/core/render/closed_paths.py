@@ -15,13 +15,17 @@ _LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
 
 
 def find_all(scope: site_scope.Scope) -> collections.abc.Iterator[str]:
-    """The paths of routes that keep out whom the route around them lets in to the same server."""
+    """The paths of routes that keep out whom the route around them lets in to the same server. Around a suffix is each
+    prefix."""
     around = [one for one in scope.site.routes if route_paths.is_prefix(one.path) and passes_on(one)]
     for route in scope.site.routes if around else ():
         path = route_paths.find_literal(route.path)
-        if path is None or not path.strip("/"):
+        is_suffix = bool(route_paths.find_endings(route.path))
+        if not is_suffix and (path is None or not path.strip("/")):
             continue
-        outer = (one for one in around if one.path != route.path and path.startswith(one.path))
+        outer = (
+            one for one in around if is_suffix or (one.path != route.path and bare(route.path).startswith(one.path))
+        )
         if any(is_more_open(scope, one, route) for one in outer):
             yield route.path
 

@@ -32,7 +32,7 @@ them which ".." could take back, and for some "\\" is "/", on either side of "..
 
 _SLASHES = r"(?:[/\\]++(?:;[^/\\]*+)?)++"
 _SPACES = r"\xc2[\x85\xa0]|\xe1\x9a\x80|\xe2(?:\x80[\x80-\x8a\xa8\xa9\xaf]|\x81\x9f)|\xe3\x80\x80|\xef\xbb\xbf"
-_BEHIND_NAME = rf"(?:[.\x01-\x20\x85\xa0]|{_SPACES})*+(?:;[^/\\]*+|:[^/\\$]*+\$[^/\\]*+)?"
+_BEHIND_NAME = rf"(?:[.\x01-\x20\x85\xa0]|{_SPACES})*+(?:;[^/\\]*+|::?+\$[^/\\]*+)?"
 """With what Express and servers of Python take for a space, too, and drop, in Latin-1 and UTF-8; and the streams of a
 file or folder on Windows, of which "::$DATA" and ":$I30:$INDEX_ALLOCATION" are the file and the folder itself."""
 
@@ -74,6 +74,8 @@ def _fit(path: str, own: collections.abc.Collection[str]) -> str:
 def written(path: str, own: collections.abc.Collection[str]) -> str:
     """An expression for the other spellings of a prefix or an exact path. own: all paths that routes have, whose
     spelling is meant. It takes time in proportion to the path of a request: no part of it gives back what it took."""
+    if endings := route_paths.find_endings(path):
+        return _written_suffix(endings, own)
     text, is_prefix = route_paths.find_literal(path), route_paths.is_prefix(path)
     assert text is not None
     bare = text.rstrip("/")
@@ -87,6 +89,22 @@ def written(path: str, own: collections.abc.Collection[str]) -> str:
     beside = (one for one in sorted(own) if one != text and not (is_prefix and one.startswith(bare)))
     meant += [arguments.in_regex(one) for one in beside if _is_match(other, one)]
     return f"(?!{'|'.join(meant)}){other}"
+
+
+def _written_suffix(endings: collections.abc.Iterable[str], own: collections.abc.Collection[str]) -> str:
+    """Of the last part of a path."""
+    expression = _of_endings("|".join(arguments.in_regex(one) for one in endings))
+    if not closed_paths.has_room(expression):
+        expression = _of_endings("[a-z0-9._-]+")
+    meant = [arguments.in_regex(one) for one in sorted(own) if _is_match(expression, one)]
+    among = f"(?!(?:{'|'.join(meant)}){closed_paths.END}){expression}" if meant else expression
+    return among if closed_paths.has_room(among) else expression
+
+
+def _of_endings(some: str) -> str:
+    before = r"(?:[/\\]++[^/\\]++(?=[/\\]++[^/\\]))*+[/\\]++"
+    as_written = rf"[^/\\]*\.(?:{some}){closed_paths.END}"
+    return rf"(?i:{before}(?!{as_written})[^/\\;]*?\.(?:{some}){_BEHIND_NAME}[/\\]*+{closed_paths.END})"
 
 
 def _of_either_case(part: str) -> str:

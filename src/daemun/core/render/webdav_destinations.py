@@ -7,7 +7,7 @@ from daemun.core.render import closed_paths, site_scope
 from daemun.core.texts import names, route_paths
 
 _SLASHES_IN_URL = r"(?:/++(?:(?:;|%3b)[^/?#]*+)?)++"
-_BEHIND_IN_URL = r"(?:\.|%2e|%20)*+(?:(?:;|%3b)[^/?#]*+|(?::|%3a)[^/?#]*?(?:\$|%24)[^/?#]*+)?"
+_BEHIND_IN_URL = r"(?:\.|%2e|%20)*+(?:(?:;|%3b)[^/?#]*+|(?::|%3a){1,2}+(?:\$|%24)[^/?#]*+)?"
 _NO_URL = r"[\x01-\x20\x7f\\]"
 """What stands in no URL (RFC 3986). Servers drop a tab, and take a backslash for a slash, also as the end of the host;
 between two headers of this name nginx puts a comma and a space, and a server takes one of them."""
@@ -46,10 +46,18 @@ def variables(scope: site_scope.Scope) -> tuple[directive.Directive, ...]:
 def _destinations(scope: site_scope.Scope, route: model.Route) -> tuple[str, tuple[tuple[str, str], ...]]:
     """The variable and what it depends on; routes that are open to the same visitors share one."""
     closed: set[str] = set()
+    endings: dict[str, None] = {}
     if closed_paths.passes_on(route):
         others = [one for one in scope.site.routes if route_paths.find_literal(one.path) is not None]
         closed = {one.path for one in others if closed_paths.is_more_open(scope, route, one)}
-    if not closed:
+        suffixes = [one for one in scope.site.routes if route_paths.find_endings(one.path)]
+        endings = dict.fromkeys(
+            ending
+            for one in suffixes
+            if closed_paths.is_more_open(scope, route, one)
+            for ending in route_paths.find_endings(one.path)
+        )
+    if not closed and not endings:
         return "", ()
     prefixes = sorted({one.path for one in others if route_paths.is_prefix(one.path)} - closed)
     as_open = [one for one in prefixes if not any(one != other and one.startswith(other) for other in prefixes)]
@@ -62,6 +70,7 @@ def _destinations(scope: site_scope.Scope, route: model.Route) -> tuple[str, tup
             (f"~*^{_ORIGIN}(?:{one})", "1")
             for one in closed_paths.join(closed_paths.fit(path, _closed_in_url) for path in inside)
         ),
+        *((f"~*^{_ORIGIN}(?:{one})", "1") for one in closed_paths.join(map(_ending_in_url, endings))),
         *(
             (f"~^{_ORIGIN}(?!{_ODD})(?:{one})", "")
             for one in closed_paths.join(filter(closed_paths.has_room, map(_in_url, as_open)))
@@ -77,6 +86,12 @@ def _closed_in_url(path: str) -> str:
     )
     end = "" if closed_paths.is_of_more_names(path) else f"(?:{closed_paths.END}|[/?#])"
     return f"{_SLASHES_IN_URL}{parts}{_BEHIND_IN_URL}{end}"
+
+
+def _ending_in_url(ending: str) -> str:
+    written = rf"(?:\.|%2e){_in_url(ending, of_either_case=True)}"
+    end = f"/*+(?:[?#]|{closed_paths.END})"
+    return f"[^?#]*?{written}{end}|(?:[^/?#]*+/++(?=[^/?#]))*+[^/?#;]*?{written}{_BEHIND_IN_URL}{end}"
 
 
 def _in_url(path: str, *, of_either_case: bool = False) -> str:
