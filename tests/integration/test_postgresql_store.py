@@ -322,7 +322,10 @@ def test_another_server_needs_a_person(server: postgresql.Server, store: Store) 
         for use in (lambda: store.read("a"), store.create_tables):
             with pytest.raises(errors.EnvironmentProblemError, match="tables lie on another PostgreSQL"):
                 use()
-        store.adopt_server()
+        for witness in (("a", b"another"), ("none", b"1")):
+            with pytest.raises(errors.EnvironmentProblemError, match="not this fleet's"):
+                store.adopt_server(witness)
+        store.adopt_server(("a", b"1"))
         with pytest.raises(errors.LeaseLostError):
             store.commit([change("a", b"2")], lease=old)
     assert store.read("a") == b"1"

@@ -388,10 +388,10 @@ class Daemon:
         to = "" if answer is None else answer.headers.get("Location", "")
         return to.removeprefix("https://sign.test/") if to.startswith("https://sign.test/") else None
 
-    def wait_sign(self, host: str, sign: str) -> None:
+    def wait_sign(self, host: str, sign: str, *, within_s: float = 60) -> None:
         """Wait until the signpost shows this, to all visitors from then on, and the round that brought it has ended."""
         where = f"https://sign.test/{sign}"
-        self.wait_answer(f"https://{host}/", lambda answer: answer.headers.get("Location") == where)
+        self.wait_answer(f"https://{host}/", lambda answer: answer.headers.get("Location") == where, within_s=within_s)
 
     def _configured_workers(self) -> int | None:
         """None: nobody knows."""

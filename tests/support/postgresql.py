@@ -89,6 +89,20 @@ class Server:
         options = ("-R", "-X", "stream", "-c", "fast", "--no-sync")
         _run("pg_basebackup", "-D", str(self.files), "-d", primary.url(), *options, folder=self._folder)
 
+    def dump(self, database: str) -> pathlib.Path:
+        """Of what it has now, for `replace`."""
+        file = self._folder / f"{database}.dump"
+        _run("pg_dump", "-Fc", "-f", str(file), self.url(database), folder=self._folder)
+        return file
+
+    def replace(self, dump: pathlib.Path) -> None:
+        """By a server that was made anew at the same address, into which that was restored."""
+        self.stop()
+        self.files = self._folder / f"{self.files.name}-anew"
+        self.make()
+        self.start()
+        _run("pg_restore", "--create", "-d", self.url(), str(dump), folder=self._folder)
+
     def start(self) -> None:
         """Returns when it takes connections."""
         settings = [f"--{name}={value}" for name, value in (_SETTINGS | {"listen_addresses": self._host}).items()]

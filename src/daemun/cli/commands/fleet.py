@@ -147,6 +147,25 @@ def rotate_key(chosen: settings.Settings) -> None:
     output.print_line(f"{output.count(count, 'value')} encrypted with a new key; keep a copy of the file again")
 
 
+@group.command("adopt-database")
+@common_options.with_settings
+def adopt_database(chosen: settings.Settings, yes: confirmation.Yes = False) -> None:
+    """Go on with the fleet's database where it was restored into another PostgreSQL. Run it on each machine."""
+    from daemun.wiring.offline import offline_fleet
+
+    confirmation.confirm(
+        "What is done by the database of before from now on is not seen here, so it must not run any more. Of what was "
+        "changed after the copy was made, the fleet has what a machine brings back: certificates may be ordered once "
+        "more. Go on with the database that `fleet.database` names?",
+        yes=yes,
+    )
+    offline_fleet.adopt_database(chosen)
+    json_answer.note(is_live=True)
+    output.print_line("this machine goes on with the database that `fleet.database` names")
+    output.print_line("run `daemun fleet adopt-database` on each machine; `daemun fleet status` shows who lacks it")
+    output.print_line("for about a minute edits and orders wait, until what was locked in the one before has ended")
+
+
 @group.command("promote-file")
 @common_options.with_settings
 def promote_file(

@@ -342,9 +342,16 @@ class PostgresqlStore:
         with self._explained() as connection:
             database_schema.check(connection)
 
-    def adopt_server(self) -> None:
-        """Go on with another PostgreSQL, into which the tables were copied. Raises: EnvironmentProblemError."""
+    def adopt_server(self, witness: tuple[str, bytes]) -> None:
+        """Go on with another PostgreSQL, into which the tables were copied. witness: a key, and what it has there.
+        Raises: EnvironmentProblemError, also where it is another fleet's."""
+        key, value = witness
         with self._explained() as connection:
+            database_schema.check(connection)
+            row = connection.execute("SELECT value, key_id FROM daemun.item WHERE key = %s", (key,)).fetchone()
+            found = row and row[0] and fleet_key.EncryptedValue(content=row[0], key_id=row[1])
+            if not found or self._key.decrypt(key, found) != value:
+                raise errors.EnvironmentProblemError("cannot adopt the database: what it has is not this fleet's")
             server_memory.adopt(connection, self.memory, quiet_s=self._quiet_s)
 
     def encrypt_anew(self) -> int:

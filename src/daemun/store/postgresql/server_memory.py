@@ -18,6 +18,7 @@ from daemun.control import damaged_keys, ports
 from daemun.store.postgresql import database_connections
 
 KEY = "node/seen.json"
+_FOLLOWS = "what this machine saw of the fleet's database is learned anew, nothing is to do"
 _WRITE_S = 1.0
 """The revision is written no more often; a new epoch or server at once."""
 
@@ -41,8 +42,7 @@ class ServerMemory:
     def __init__(self, own: ports.Store | None) -> None:
         self._own = own
         self._guard = threading.Lock()
-        follows = "what this machine saw of the fleet's database is learned anew, nothing is to do"
-        found = None if own is None else damaged_keys.read(own, KEY, _decode, follows=follows)
+        found = None if own is None else damaged_keys.read(own, KEY, _decode, follows=_FOLLOWS)
         self._seen = self._written = found or SeenServer()
         self._written_at_s = time.monotonic()
 
@@ -56,10 +56,20 @@ class ServerMemory:
             self._keep_newer(seen)
         self.write()
 
-    def forget(self) -> None:
-        """Which server it was; for another one."""
+    def adopt(self, sysid: str) -> None:
+        """Another server, of which no timeline was seen."""
         with self._guard:
-            self._seen = dataclasses.replace(self._seen, sysid="", tli=0)
+            self._seen = dataclasses.replace(self._seen, sysid=sysid, tli=0)
+        self.write(whole=True)
+
+    def has_adopted(self, sysid: str) -> bool:
+        """Whether a command of this machine adopted that server meanwhile, which holds here from now on."""
+        found = None if self._own is None else damaged_keys.read(self._own, KEY, _decode, follows=_FOLLOWS)
+        if found is None or found.sysid != sysid:
+            return False
+        with self._guard:
+            self._seen = dataclasses.replace(self._seen, sysid=sysid, tli=found.tli)
+        return True
 
     def note_revision(self, epoch: int, rev: int, change: str | None) -> None:
         """Of the server that is known at this moment."""
@@ -96,11 +106,16 @@ def follow(connection: database_connections.Connection, memory: ServerMemory, *,
     ).fetchone()
     assert row is not None
     known_sysid, sysid, newest_tli, tli = row
-    if sysid != known_sysid or seen.sysid not in {"", sysid}:
+    is_other = seen.sysid not in {"", sysid}
+    if sysid != known_sysid or (is_other and not memory.has_adopted(sysid)):
         raise errors.EnvironmentProblemError(
             f"cannot use the fleet's database: its tables lie on another PostgreSQL (system identifier {sysid}, "
-            f"expected {seen.sysid or known_sysid}); check that `fleet.database` names the fleet's own"
+            f"expected {seen.sysid or known_sysid}); where a copy was restored there on purpose, run `daemun fleet "
+            "adopt-database` on each machine; otherwise correct `fleet.database`, or what its host leads to"
         )
+    if is_other:
+        follow(connection, memory, quiet_s=quiet_s)
+        return
     if tli < newest_tli:
         raise errors.StoreUnreachableError(
             f"cannot use the fleet's database: a server that was replaced answers (timeline {tli}, the newest is "
@@ -113,14 +128,19 @@ def follow(connection: database_connections.Connection, memory: ServerMemory, *,
 
 
 def adopt(connection: database_connections.Connection, memory: ServerMemory, *, quiet_s: float) -> None:
-    """Go on with another PostgreSQL, into which the tables were copied: a person says that it is the fleet's now."""
+    """Go on with another PostgreSQL, into which the tables were copied: a person says that it is the fleet's now. What
+    another machine adopted is followed."""
     seen = memory.seen
     connection.execute(
         "UPDATE daemun.meta m SET epoch = greatest(m.epoch, %s) + 1, rev = greatest(m.rev, %s) + 1, sysid = s.sysid, "
-        "tli = s.tli, quiet_until = clock_timestamp() + make_interval(secs => %s) FROM daemun.server_1() s",
+        "tli = s.tli, quiet_until = clock_timestamp() + make_interval(secs => %s) FROM daemun.server_1() s "
+        "WHERE m.sysid <> s.sysid",
         (seen.epoch, seen.rev, quiet_s),
     )
-    memory.forget()
+    row = connection.execute("SELECT sysid FROM daemun.server_1()").fetchone()
+    assert row is not None
+    if row[0] != seen.sysid:
+        memory.adopt(row[0])
     follow(connection, memory, quiet_s=quiet_s)
 
 

@@ -179,6 +179,13 @@ def rotate_key(chosen: settings.Settings) -> int:
     return fleet.make_key_holder(tells=is_alone).rotate(nodes, within_s=_PATIENCE_S)
 
 
+def adopt_database(chosen: settings.Settings) -> None:
+    """Of a PostgreSQL that the fleet's tables were copied into. A daemon that runs follows. Raises: DaemunError."""
+    fleet = find(chosen)
+    with contextlib.closing(fleet.shared):
+        fleet.shared.adopt_server((membership.KEY_IDENTITY, fleet.key.fleet.encode()))
+
+
 def find(chosen: settings.Settings) -> opened_fleet.OpenedFleet:
     """Raises: DaemunError: there is none, or it cannot be used."""
     found = opened_fleet.find_fleet(chosen, _open_own(chosen))

@@ -1,0 +1,46 @@
+"""A fleet whose database was restored into another PostgreSQL, with real daemuns beside it all the time."""
+
+import pytest
+
+from tests.support import daemon, fleet_house, fleet_store, postgresql
+
+pytestmark = [pytest.mark.nginx, pytest.mark.postgresql]
+
+CURE = "`daemun fleet adopt-database"
+
+
+def said(one: daemon.Daemon, *command: str, text: str) -> bool:
+    done = one.cli(*command)
+    return text in " ".join((done.stdout + done.stderr).split())
+
+
+def test_a_database_that_was_restored_elsewhere_is_gone_on_with_when_a_person_says_so() -> None:
+    with postgresql.running() as server, fleet_house.running(server, "a", "b") as house:
+        house.wait_signs("a.test", "one")
+        dump = server.dump(fleet_store.DATABASE)
+        house.write("a", f"sites:\n{daemon.signpost('a.test', 'later')}")
+        house.wait_signs("a.test", "later")
+        house.wait_number(2)
+        server.replace(dump)
+
+        for name in ("a", "b"):
+            house.wait_problem(name, "lie on another PostgreSQL")
+            for command in (("status",), ("fleet", "status")):
+                house[name].wait(lambda one=house[name], words=command: said(one, *words, text=CURE), "the cure")
+            house[name].wait_sign("a.test", "later")  # what was live stays so
+        refused = house["a"].cli("fleet", "adopt-database")
+        assert refused.returncode == 1 and "say --yes" in refused.stderr
+        assert house["a"].cli("fleet", "invite").returncode == 1
+
+        house["a"].cli_good("fleet", "adopt-database", "--yes")
+        house.wait_problem("b", "lie on another PostgreSQL")  # it needs a person, too
+        house["b"].cli_good("fleet", "adopt-database", "--yes")
+        for name in ("a", "b"):
+            one = house[name]
+            one.wait(lambda one=one: not said(one, "status", text=CURE), "nothing is wrong")
+        house.wait_signs("a.test", "later")
+        house.write("b", f"sites:\n{daemon.signpost('a.test', 'new')}")
+        house["b"].wait_sign("a.test", "new", within_s=300)  # no lock is given for a while, so that old ones have ended
+        house.wait_signs("a.test", "new")
+        assert house["a"].cli("fleet", "adopt-database", "--yes").returncode == 0, "once more changes nothing"
+        house.wait_signs("a.test", "new")
