@@ -9,9 +9,12 @@ pytestmark = [pytest.mark.nginx, pytest.mark.postgresql]
 CURE = "`daemun fleet adopt-database"
 
 
-def said(one: daemon.Daemon, *command: str, text: str) -> bool:
-    done = one.cli(*command)
-    return text in " ".join((done.stdout + done.stderr).split())
+def wait_cure(one: daemon.Daemon, *command: str, is_named: bool) -> None:
+    def look() -> bool:
+        done = one.cli(*command)
+        return (CURE in done.stdout + done.stderr) is is_named
+
+    one.wait(look, f"the cure in the answer to {command}: {is_named}")
 
 
 def test_a_database_that_was_restored_elsewhere_is_gone_on_with_when_a_person_says_so() -> None:
@@ -26,7 +29,7 @@ def test_a_database_that_was_restored_elsewhere_is_gone_on_with_when_a_person_sa
         for name in ("a", "b"):
             house.wait_problem(name, "lie on another PostgreSQL")
             for command in (("status",), ("fleet", "status")):
-                house[name].wait(lambda one=house[name], words=command: said(one, *words, text=CURE), "the cure")
+                wait_cure(house[name], *command, is_named=True)
             house[name].wait_sign("a.test", "later")  # what was live stays so
         refused = house["a"].cli("fleet", "adopt-database")
         assert refused.returncode == 1 and "say --yes" in refused.stderr
@@ -36,8 +39,7 @@ def test_a_database_that_was_restored_elsewhere_is_gone_on_with_when_a_person_sa
         house.wait_problem("b", "lie on another PostgreSQL")  # it needs a person, too
         house["b"].cli_good("fleet", "adopt-database", "--yes")
         for name in ("a", "b"):
-            one = house[name]
-            one.wait(lambda one=one: not said(one, "status", text=CURE), "nothing is wrong")
+            wait_cure(house[name], "status", is_named=False)
         house.wait_signs("a.test", "later")
         house.write("b", f"sites:\n{daemon.signpost('a.test', 'new')}")
         house["b"].wait_sign("a.test", "new", within_s=300)  # no lock is given for a while, so that old ones have ended
