@@ -126,6 +126,22 @@ def configure(log_format: settings.LogFormat, *, verbose: bool = False, options:
     )
 
 
+def configure_for_commands() -> None:
+    """What a command comes upon is for the person, on standard error: on standard output is the answer, which may be
+    JSON. Nothing of a daemon's log, which is configured before."""
+    if not structlog.is_configured():
+        structlog.configure(
+            logger_factory=lambda *_: structlog.PrintLogger(sys.stderr),
+            processors=[_drop_below_warnings, *structlog.get_config()["processors"]],
+        )
+
+
+def _drop_below_warnings(_: typing.Any, level: str, event: structlog.typing.EventDict) -> structlog.typing.EventDict:
+    if level in {"debug", "info"}:
+        raise structlog.DropEvent
+    return event
+
+
 def _render(log_format: settings.LogFormat) -> list[structlog.typing.Processor]:
     if is_json(log_format):
         return [

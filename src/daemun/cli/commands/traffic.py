@@ -1,10 +1,8 @@
 """`daemun traffic`."""
 
 import collections.abc
-import contextlib
 import dataclasses
 import datetime
-import sys
 import typing
 
 import typer
@@ -63,8 +61,7 @@ def traffic(  # noqa: PLR0917 - Typer's
     now = datetime.datetime.now(datetime.UTC)
     since_at = read_since(since, now)
     found = traffic_report.read(chosen.layout, since_at.timestamp(), now.timestamp())
-    with contextlib.redirect_stdout(sys.stderr):  # warnings of values in the fleet's database, and the answer is JSON
-        others = offline_node_traffic.read(chosen, since_at.timestamp(), now.timestamp())
+    others = offline_node_traffic.read(chosen, since_at.timestamp(), now.timestamp())
     if by_machine and others is None:
         raise errors.ConfigError("cannot show traffic by machine: this one is in no fleet; leave out --by-machine")
     parts = {} if others is None else traffic_cells.by_machine(others.node, found, others.found)
