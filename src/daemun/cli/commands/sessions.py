@@ -86,7 +86,8 @@ def _request(chosen: settings.Settings, method: str, path: str, content: bytes =
 
     if judge_process.find_left(chosen.layout) is None:
         raise errors.EnvironmentProblemError(
-            "nobody can be signed in: the judge does not run; it does while a daemun.yaml with `login` is served"
+            "nobody can be signed in: the sign-in does not run; it does while a site is served that asks for it "
+            "(`login: {host: ...}` in daemun.yaml, and `access: {login: true}` of the site)"
         )
     return asyncio.run(judge_process.request(chosen.layout, method, path, content))
 
