@@ -13,6 +13,14 @@ pytestmark = pytest.mark.nginx
 
 NAMES = package_data.list_names(known_apps.FOLDER, ".yaml")
 
+CLOSED: dict[str, tuple[int, tuple[str, ...]]] = {
+    "keycloak": (403, ("metrics", "health/ready")),
+    "nextcloud": (404, ("config/config.php", "data/x", "occ", "lib/x", "db_structure.xml", "tests/x")),
+    "synapse": (403, ("_synapse/admin/v1/users",)),
+    "wordpress": (403, ("wp-content/uploads/2026/x.php", "files/x.PHP")),
+}
+"""Paths below an application that are closed, and how."""
+
 
 def read(*lines: str) -> tuple[model.Site, ...]:
     text = "\n".join(["sites:", *(f"  {line}" for line in lines)])
@@ -38,8 +46,14 @@ def gate(one: echo.EchoServer) -> collections.abc.Iterator[rendered.Running]:
             f"hole.test: {{/: {{to: '{one.url}', app: pihole}}}}",
             f"lab.test: {{app: gitlab, routes: {{/: '{one.url}'}}}}",
             f"dns.test: {{app: adguard, routes: {{/: '{one.url}'}}}}",
+            *(
+                f"{name}.below.test: {{/: '{one.url}', /at/: {{to: '{one.url}', app: {name}, health: off}}, "
+                f"/at-root: {{to: '{one.url}/', app: {name}, health: off}}}}"
+                for name in CLOSED
+            ),
+            f"own.test: {{/: '{one.url}', /at/: {{to: '{one.url}', app: nextcloud}}, /at/lib/: '{one.url}'}}",
         )
-        assert len(sites) == len(NAMES) + 10
+        assert len(sites) == len(NAMES) + len(CLOSED) + 11
         with rendered.running(*sites) as nginx:
             yield nginx
 
@@ -90,3 +104,30 @@ def test_an_address_that_a_visitor_made_up(gate: rendered.Running) -> None:
     received = echo.Said.parse(answer.content).headers
     assert "x-real-ip" in received
     assert "192.0.2.9" not in received.values()
+
+
+def test_every_application_that_closes_paths_is_tried() -> None:
+    closing = {
+        name for name in NAMES for one in read(f"a.test: {{/: {{to: 'http://a', app: {name}}}}}") if refused(one)
+    }
+    assert closing == CLOSED.keys()
+
+
+def refused(one: model.Site) -> list[str]:
+    return [item.path for item in one.routes if isinstance(item.action, model.Respond) and item.action.refuses]
+
+
+@pytest.mark.parametrize("name", CLOSED)
+def test_paths_below_a_prefix_are_closed(gate: rendered.Running, name: str) -> None:
+    status, paths = CLOSED[name]
+    for path in paths:
+        for below in ("/at/", "/AT/../at/", "/at//", "/at-root/", "/at-root"):
+            assert gate.get(f"https://{name}.below.test{below}{path}").status_code == status, below + path
+        assert gate.get(f"https://{name}.below.test/{path}").status_code == 200, "beside the prefix"
+        assert gate.get(f"https://{name}.below.test/atlas/{path}").status_code == 200
+    assert gate.get(f"https://{name}.below.test/at/index.php").status_code == 200
+
+
+def test_a_path_of_the_owner_below_a_prefix_wins(gate: rendered.Running) -> None:
+    assert gate.get("https://own.test/at/lib/x").status_code == 200
+    assert gate.get("https://own.test/at/occ").status_code == 404

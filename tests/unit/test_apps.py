@@ -22,7 +22,7 @@ from daemun.core.options import (
 )
 from daemun.core.plan import change_plan
 from daemun.errors import ConfigError
-from daemun.sources import app_preset, known_apps, yaml_edit, yaml_file
+from daemun.sources import app_paths, app_preset, known_apps, yaml_edit, yaml_file
 from daemun.sources.docker import label_options
 from scripts import app_table
 from tests.support import docker_values as values
@@ -168,7 +168,8 @@ def test_what_cannot_be_requested_has_no_health_check(target: str) -> None:
 
 def test_answers_belong_to_the_application_behind_the_root() -> None:
     below = one("{/: 'http://127.0.0.1:1', /cloud/: {to: 'http://127.0.0.1:2', app: nextcloud}}")
-    assert [item.path for item in below.routes] == ["/", "/cloud/"]
+    assert {item.path for item in below.routes if isinstance(item.action, model.Proxy)} == {"/", "/cloud/"}
+    assert not [item.path for item in below.routes if "well-known" in item.path], "that is for the root of a host"
     other = one("{app: nextcloud, routes: {/: {to: 'http://127.0.0.1:1', app: pihole}}}")
     assert [item.path for item in other.routes] == ["/", "= /"]
     none = one("{app: nextcloud, routes: {/: {to: 'http://127.0.0.1:1', app: none}}}")
@@ -327,9 +328,18 @@ def test_labels_that_are_wrong(labels: dict[str, str], fault: str) -> None:
     assert fault in found.problems[0].message
 
 
-def test_a_part_of_an_application_on_another_path_has_no_answers() -> None:
+def test_an_application_on_another_path_is_closed_there() -> None:
     (site,) = labelled({"daemun.app": "nextcloud", "daemun.path": "/cloud/"}).sites
-    assert [item.path for item in site.routes] == ["/cloud/"]
+    assert site.routes[0].path == "/cloud/"
+    closed = {item.path for item in site.routes[1:]}
+    assert "/cloud/config/" in closed and not [path for path in closed if "well-known" in path]
+
+
+def test_a_container_whose_closed_paths_cannot_be_written_is_not_served() -> None:
+    """An expression has no room for a prefix of any length."""
+    found = labelled({"daemun.app": "wordpress", "daemun.path": f"/{'ä.' * 500}/"})
+    assert found.sites == ()
+    assert len(found.problems) == 1
 
 
 @pytest.mark.parametrize(
@@ -424,3 +434,54 @@ def test_a_plan_shows_what_is_set() -> None:
         "+ a.test",
         "    app synapse sets, beneath the site's own keys: max_body: 50m, health: /health, answers at /_synapse/admin",
     ]
+
+
+# --- below a prefix --------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("written", "prefix", "is_replaced", "expected"),
+    [
+        ("/data/", "/cloud/", False, ["/cloud/data/"]),
+        ("/data/", "/cloud", False, ["/cloud/data/"]),
+        ("/data/", "/cloud", True, ["/cloud/data/", "/clouddata/"]),
+        ("/data/", "/cloud/", True, ["/cloud/data/"]),
+        ("= /x", "/a.b/", False, ["= /a.b/x"]),
+        ("*.{sql,bak}", "/a.b/", False, [r"~* ^/a\.b(?=/).*(?:\.(?:sql|bak)$)"]),
+        ("~ ^/x/|^/y", "/a/", False, ["~ ^/a(?=/)(?:/x/|/y)"]),
+        ("~ ^/x/", "/a", True, ["~ ^/a/?x/"]),
+        ("~* /up/.*[.]php$", "/a/", False, ["~* ^/a(?=/).*(?:/up/.*[.]php$)"]),
+        ("~* /up/.*[.]php$", "/a", True, ["~* ^/a(?:.*/)?up/.*[.]php$"]),
+    ],
+)
+def test_a_closed_path_is_placed(written: str, prefix: str, is_replaced: bool, expected: list[str]) -> None:
+    assert list(app_paths.place(written, prefix, is_replaced=is_replaced)) == expected
+
+
+def test_a_closed_path_that_cannot_be_placed_is_reported() -> None:
+    own = "title: Mine\nroutes:\n  ~ (?:^/x|/y): {deny: true}\n"
+    (message,) = messages("{/: 'http://a', /mine/: {to: 'http://a', app: mine}}", mine=own)
+    assert message == (
+        'error: daemun.yaml:2:57: site "a.test", route "/mine/", app: closes "~ (?:^/x|/y)", which cannot be written '
+        'below "/mine/": it has "^" in one of several places; write it at the start of each'
+    )
+
+
+def closed(text: str) -> list[str]:
+    return [item.path for item in one(text).routes if isinstance(item.action, model.Respond)]
+
+
+def test_which_routes_lead_to_an_application_of_their_own() -> None:
+    assert closed("{/: 'http://a', /m/: {to: 'http://b', app: synapse}}") == ["/m/_synapse/admin"]
+    assert closed("{app: synapse, routes: {/m/: 'http://b'}}") == ["/m/_synapse/admin"]
+    around = "{app: synapse, routes: {/: 'http://a', "
+    assert closed(around + "/m/: 'http://b'}}") == ["/_synapse/admin"], "a part of it at another server"
+    assert closed(around + "/m/: {to: 'http://a', app: synapse}}}") == ["/_synapse/admin"], "a part of it"
+    second = closed(around + "/m/: {to: 'http://b', app: synapse}}}")
+    assert second == ["/_synapse/admin", "/m/_synapse/admin"]
+
+
+def test_a_container_below_a_prefix() -> None:
+    labels = {"daemun.host": "a.test", "daemun.path": "/m/", "daemun.app": "synapse"}
+    (site,) = values.snapshot(values.container(labels=labels)).sites
+    assert {item.path for item in site.routes} == {"/m/", "/m/_synapse/admin"}

@@ -20,6 +20,7 @@ from daemun.core.options import (
 )
 from daemun.core.texts import cures, route_paths, url_rules, words
 from daemun.sources import (
+    app_paths,
     app_preset,
     known_apps,
     yaml_check,
@@ -152,7 +153,7 @@ class Translation(yaml_context.Context):
             self.incomplete.add(origin.place)
         written = [route for route in routes if route is not None]
         good = sorted(
-            (*written, *self._app_routes(written, path, app)), key=lambda route: route_paths.order(route.path)
+            (*written, *self._app_routes(written, path, host, app)), key=lambda route: route_paths.order(route.path)
         )
         self._sites.update({route.origin.place: path for route in good})
         given = entry.given(_OF_SITES)
@@ -268,18 +269,17 @@ class Translation(yaml_context.Context):
         return app
 
     def _app_routes(
-        self, written: collections.abc.Sequence[model.Route], path: yaml_positions.Path, app: app_preset.Preset | None
+        self, written: list[model.Route], path: yaml_positions.Path, host: str, app: app_preset.Preset | None
     ) -> collections.abc.Iterator[model.Route]:
-        """The paths that the application behind `/` wants answered. app: of the site."""
-        behind = [one for one in written if one.path == "/" and isinstance(one.action, model.Proxy)]
-        if not behind:
-            return iter(())
-        root = behind[-1]  # of several, the one without a condition
-        name = app_option.OPTION.of(root.action)
-        chosen = app if name is None else self._apps.find(name)
-        place = self.document.find((*path, app_option.OPTION.name) if name is None else (*path, "routes", "/", "app"))
-        origin = self.origin(self.document.keys.get(place, self.document.locate(place)))
-        return iter(()) if chosen is None else chosen.make_routes({one.path for one in written}, origin)
+        """The paths that the applications behind its routes want answered. app: of the site."""
+        for one in app_paths.find(written, lambda name: app if name is None else self._apps.find(name)):
+            holder = path if app_option.OPTION.of(one.route.action) is None else self._route_place(path, one.route.path)
+            place = self.document.find((*holder, app_option.OPTION.name))
+            origin = self.origin(self._key_mark(place))
+            try:
+                yield from (dataclasses.replace(route, origin=origin) for route in app_paths.make_routes(one, written))
+            except app_paths.UnplacedPathError as error:
+                self.report_at(place, str(error), host=host)
 
     def _warn_of_repeated(
         self, app: app_preset.Preset, entry: yaml_entry.YamlEntry, path: yaml_positions.Path, host: str

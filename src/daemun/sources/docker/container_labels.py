@@ -13,7 +13,7 @@ from daemun.core import model, value_parsers
 from daemun.core.options import app_option, catalogue, option, rewrite_option
 from daemun.core.texts import route_paths, words
 from daemun.core.validation import validate
-from daemun.sources import app_preset, known_apps, yaml_route
+from daemun.sources import app_paths, app_preset, known_apps, yaml_route
 from daemun.sources.docker import containers, label_options, route_requests, stream_labels
 
 PREFIX = "daemun."
@@ -35,6 +35,7 @@ _NAME = re.compile(r"[A-Za-z0-9_-]{1,64}\Z")
 _MISSPELT = re.compile(r"(?i:daemun|(?:da?e?a?m[ou]n[._/-](?P<key>[A-Za-z0-9_.-]{1,128})))\Z")
 _SHARE = re.compile(r"\s*(?:true|[A-Za-z0-9_.-]{1,64}(?:\s*,\s*[A-Za-z0-9_.-]{1,64}){0,99})\s*\Z")
 _SCHEMES = {scheme.value: scheme for scheme in model.Scheme}
+_NO_APP = (None, app_option.NONE)
 _MEANT_FOR_SERVERS = ("port", "scheme", "to", "weight")
 
 
@@ -211,8 +212,8 @@ def _read_all(
                 )
             found.append(request)
     yield from found
-    for request in found:
-        yield from _read_app_paths(request, {one.route.path for one in found if one.host == request.host})
+    for host in dict.fromkeys(one.host for one in found):
+        yield from _read_app_paths(host, [one.route for one in found if one.host == host])
 
 
 def _read_group(
@@ -234,14 +235,17 @@ def _read_group(
 
 
 def _read_app_paths(
-    request: route_requests.RouteRequest, taken: collections.abc.Set[str]
+    host: str, written: collections.abc.Sequence[model.Route]
 ) -> collections.abc.Iterator[route_requests.RouteRequest]:
-    """The paths that the application behind "/" wants answered. taken: those of the container's own labels."""
-    name = app_option.find(request.route.action)
-    if request.route.path != "/" or name is None:
-        return
-    for route in known_apps.built_in(name).make_routes(taken, request.route.origin):
-        yield route_requests.RouteRequest(host=request.host, route=route)
+    """The paths that the applications behind them want answered. written: of the container's own labels.
+
+    Raises: _LabelError: one that is to be closed cannot be written."""
+    for one in app_paths.find(written, lambda name: known_apps.built_in(name) if name not in _NO_APP else None):
+        try:
+            for route in app_paths.make_routes(one, written):
+                yield route_requests.RouteRequest(host=host, route=route)
+        except app_paths.UnplacedPathError as error:
+            raise _LabelError(f"the application {one.app.name} at {words.quoted(one.route.path)} {error}") from error
 
 
 def _find_app(entry: yaml_route.RouteEntry) -> app_preset.Preset | None:
