@@ -427,6 +427,38 @@ def test_what_was_begun_beside_a_daemon_and_taken_back_can_be_begun_again(house:
     house.two.cli_good("fleet", "init", house.url)
 
 
+_KILLED = """
+import os, signal, sys
+from daemun import cli
+from daemun.fleet import fleet_claim
+from daemun.wiring.offline import offline_fleet
+module, name, *words = sys.argv[1:]
+place = {"claim": fleet_claim, "offline": offline_fleet}[module]
+before = getattr(place, name)
+def killed(*some, **more):
+    before(*some, **more)
+    os.kill(os.getpid(), signal.SIGKILL)
+setattr(place, name, killed)
+sys.argv[1:] = words
+cli.main()
+"""
+
+
+@pytest.mark.parametrize(
+    "step", [("claim", "take"), ("offline", "_keep_key"), ("offline", "_write_secret"), ("offline", "_enter")]
+)
+def test_a_fleet_whose_beginning_was_killed_begins_with_the_next_try(house: House, step: tuple[str, str]) -> None:
+    words = house.one.command("fleet", "init", house.url)[len(house.one.program) :]
+    killed = subprocess.run(
+        [sys.executable, "-c", _KILLED, *step, *words], capture_output=True, check=False, timeout=60
+    )
+    assert killed.returncode == -9, killed.stderr
+    if step != ("offline", "_enter"):
+        house.one.cli_good("fleet", "init", house.url)
+    assert not (house.one.state / "fleet" / "key.new").exists()
+    house.two.cli_good("fleet", "join", "--yes", invite(house.one), "--name", "two")
+
+
 def test_a_machine_that_left_begins_a_fleet_with_a_key_of_its_own(house: House) -> None:
     join(house, init(house))
     house.two.cli_good("fleet", "leave")

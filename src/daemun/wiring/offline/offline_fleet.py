@@ -50,8 +50,7 @@ def init(chosen: settings.Settings, url: str, name: str | None) -> Entered:
     _refuse_member(chosen, own)
     option = _make_option(chosen, name)
     begun = _find_begun_key(chosen, own)
-    key = begun or fleet_key.make()
-    with _connected(url, key) as shared:
+    with _kept_key(chosen, begun) as key, _connected(url, key) as shared:
         shared.create_tables()
         if not fleet_claim.take(shared, key):
             raise errors.ConfigError(_describe_other(chosen, url))
@@ -64,6 +63,26 @@ def init(chosen: settings.Settings, url: str, name: str | None) -> Entered:
             fleet_claim.withdraw(shared, key)
             raise
     return _enter(chosen, own, option)
+
+
+@contextlib.contextmanager
+def _kept_key(
+    chosen: settings.Settings, begun: fleet_key.FleetKey | None
+) -> collections.abc.Iterator[fleet_key.FleetKey]:
+    """begun, or one that is on the disk before it encrypts anything in the database: the claim of a command that was
+    killed would be taken for another fleet's, for ever. The next try takes the key that is left then."""
+    file = _find_file(chosen, f"{_KEY}.new")
+    try:
+        key = begun or opened_fleet.read_key(str(file))
+    except errors.ConfigError:
+        key = fleet_key.make()
+        _write_secret(file, fleet_key.encode(key).encode())
+    try:
+        yield key
+    finally:
+        file.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):  # it has other files
+            file.parent.rmdir()
 
 
 def join(chosen: settings.Settings, token: str, *, url: str | None, name: str | None) -> Entered:
