@@ -10,7 +10,9 @@ log: structlog.stdlib.BoundLogger = structlog.get_logger()
 class DamageReport:
     """Which keys of one store are damaged. Thread-safe."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, is_logged: bool = True) -> None:
+        """is_logged: False: of a store that may be another's, and is only tried."""
+        self._is_logged = is_logged
         self._known: dict[str, model.Problem] = {}
 
     def note(self, key: str, message: str, *, severity: model.Severity = model.Severity.WARNING) -> None:
@@ -18,6 +20,8 @@ class DamageReport:
         found = model.Problem(origin=model.NOWHERE, message=message, severity=severity)
         if self._known.get(key) != found:
             self._known[key] = found
+            if not self._is_logged:
+                return
             (log.error if severity is model.Severity.ERROR else log.warning)(message)
 
     def note_mended(self, key: str, how: str) -> None:

@@ -12,7 +12,7 @@ import pathlib
 import typing
 
 from daemun import errors, secret, settings
-from daemun.control import fleet_port, ports
+from daemun.control import damage_report, fleet_port, ports
 from daemun.core import model
 from daemun.core.options import fleet_option, listen_option, node_option
 from daemun.fleet import fleet_claim, join_token, membership, shared_text
@@ -359,6 +359,7 @@ def _complete(chosen: settings.Settings, own: file_store.FileStore, node: str) -
 def _connected(url: str, key: fleet_key.FleetKey) -> collections.abc.Iterator["postgresql_store.PostgresqlStore"]:
     """Without any memory of this machine's: of a database that it may never use again."""
     shared = opened_fleet.connect(url, key, own=None, node="a command")
+    shared.damage = damage_report.DamageReport(is_logged=False)  # it may be another fleet's, and says so by itself
     try:
         yield shared
     finally:
