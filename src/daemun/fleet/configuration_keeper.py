@@ -37,7 +37,7 @@ _COPIES_S = 1.0
 _UNDER_WAY = "the machines are at it still; `daemun fleet status` shows which"
 _NOT_BEGUN = (
     "this machine waits for its fleet, which has agreed on no configuration yet, and follows the first one: start a "
-    "machine whose daemun.yaml has sites, or write some into that of any"
+    "machine whose daemun.yaml has sites, or write some into that of any; sites of containers' labels need none"
 )
 _LINE_NUMBER = re.compile(r"\b(?:lines?|columns?) \d+")
 _States = member_ports.EditState
