@@ -93,7 +93,7 @@ async def test_an_odd_answer_of_one_engine_ends_no_other(engines: dict[str, Stan
     changed = asyncio.Event()
 
     async def until(is_so: collections.abc.Callable[[model.Snapshot], bool]) -> model.Snapshot:
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             while not is_so(found := source.latest()):
                 changed.clear()
                 await changed.wait()

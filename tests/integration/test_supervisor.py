@@ -84,7 +84,7 @@ async def test_what_only_looks_like_a_stop_is_a_failure(
 
     owner = supervisor.Supervisor()
     owner.start("failing", run)
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(60):
         await third.wait()
     await owner.stop()
 
