@@ -51,6 +51,8 @@ def look_at_nginx(chosen: settings.Settings) -> Findings:
     else:
         words = "its OpenSSL is older than 3.5, so its key exchange is X25519 alone, which quantum computers may break"
         yield new_findings.good("nginx", f"{words}; `daemun nginx list` shows one that has X25519MLKEM768")
+    words = "who watches a line can read the names of sites in handshakes: Encrypted Client Hello (ECH) needs an"
+    yield new_findings.good("nginx", f"{words} OpenSSL that no nginx known to daemun has (docs/nginx.md)")
     running = process.find_master(chosen.layout)
     if running is not None:
         yield new_findings.good(
