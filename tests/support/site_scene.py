@@ -6,11 +6,19 @@ import pathlib
 import time
 
 from daemun import settings
+from daemun.control import fleet_port
 from daemun.core import model
-from daemun.core.traffic import traffic_sums
+from daemun.core.traffic import traffic_sums, traffic_usage
 from daemun.sources import yaml_file
 from daemun.traffic import traffic_store
-from daemun.web import endpoint, site_endpoints, site_file_endpoints, site_log_endpoints, why_endpoints
+from daemun.web import (
+    endpoint,
+    fleet_endpoints,
+    site_endpoints,
+    site_file_endpoints,
+    site_log_endpoints,
+    why_endpoints,
+)
 from daemun.wiring import site_files, site_log, site_stories
 from tests.support import site_api
 
@@ -61,7 +69,14 @@ class SiteScene:
             *site_log_endpoints.endpoints(self.gate, site_log.SiteLogReader(chosen.layout), poll_s=0.05),
             *site_file_endpoints.endpoints(self.gate, site_files.SiteFileReader(chosen)),
             *why_endpoints.endpoints(self.gate, site_stories.SiteStories(chosen)),
+            *fleet_endpoints.endpoints(lambda: None, self._read_machines),
         )
+
+    def _read_machines(self, site: str | None) -> fleet_port.NodesTraffic:
+        sums = traffic_sums.Sums(requests=1_200, bytes_out=3_000_000, bytes_in=20_000, counts={"200": 1_190, "502": 10})
+        one = traffic_usage.total([(traffic_sums.Series(site or HOST, "", "10.0.0.1:80"), sums)])
+        by_node = {"frankfurt": one, f"b{HOSTILE}": one}
+        return fleet_port.NodesTraffic(node="frankfurt", since=self.now, by_node=by_node, total=one)
 
     def write_lines(self, count: int, uri: str = "") -> None:
         at = f"{self.now:%d/%b/%Y:%H:%M:%S} +0000"

@@ -37,6 +37,7 @@ from daemun.core.render import (
     site_scope,
     standard_headers,
     trace_lines,
+    trusted_proxy_headers,
 )
 
 _VERIFIED = frozenset({"authorization", "cookie"})
@@ -166,7 +167,8 @@ def parameters(scope: site_scope.Scope, route: model.Route, param: str) -> tuple
     assert isinstance(route.action, model.Proxy)
     host = host_header_option.OPTION.of(route.action)
     given: dict[str, directive.Arg] = {"Host": Expr(scope.forwarded.host) if host is None else directive.Text(host)}
-    standard = {**standard_headers.forwarded(scope.forwarded), **standard_headers.further(scope.settings)}
+    but = frozenset[str]() if param == "fastcgi_param" else trusted_proxy_headers.NOT_OF_UWSGI
+    standard = {**standard_headers.forwarded(scope.forwarded), **standard_headers.further(scope.settings, but=but)}
     given |= {name: Expr(value) for name, value in standard.items()}
     given |= dict.fromkeys(_of_all_judges(scope, {standard_headers.subject(name) for name in given}), Expr(""))
     for name, value in _identity(scope, route):

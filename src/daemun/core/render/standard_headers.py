@@ -45,25 +45,25 @@ def forwarded(ours: forwarded_headers.ForwardedHeaders) -> dict[str, str]:
     }
 
 
-def further(settings: model.Globals, *, is_grpc: bool = False) -> dict[str, str]:
+def further(settings: model.Globals, *, but: frozenset[str] = frozenset()) -> dict[str, str]:
+    """but: as of `from_proxies`."""
     removed = dict.fromkeys(_REMOVED, "")
     is_trusting = forwarded_headers.is_anybody_believed(settings)
-    for name in from_proxies(settings, is_grpc=is_grpc):
+    for name in from_proxies(settings, but=but):
         removed[name] = f"$daemun_{proxied_variable(name)}" if is_trusting else ""
     removed |= trace_lines.headers(settings)
     return removed | dict(_LIKE_NGINX_PROXY) if settings.like_nginx_proxy else removed
 
 
-def from_proxies(settings: model.Globals, *, is_grpc: bool = False) -> tuple[str, ...]:
-    """The headers that only trusted proxies may send, each once. is_grpc: to servers that speak gRPC."""
-    return _each_once(tuple(proxy_headers_option.OPTION.of(settings)), is_grpc=is_grpc)
+def from_proxies(settings: model.Globals, *, but: frozenset[str] = frozenset()) -> tuple[str, ...]:
+    """The headers that only trusted proxies may send, each once. but: of the usual ones, those for whose servers nginx
+    has no room (`trusted_proxy_headers`)."""
+    return _each_once(tuple(proxy_headers_option.OPTION.of(settings)), but=but)
 
 
 @functools.lru_cache(maxsize=_REMEMBERED)
-def _each_once(names: tuple[str, ...], *, is_grpc: bool) -> tuple[str, ...]:
-    standard_names = tuple(
-        name for name in trusted_proxy_headers.STANDARD if not is_grpc or name not in trusted_proxy_headers.NOT_OF_GRPC
-    )
+def _each_once(names: tuple[str, ...], *, but: frozenset[str]) -> tuple[str, ...]:
+    standard_names = tuple(name for name in trusted_proxy_headers.STANDARD if name not in but)
     found: dict[str, str] = {}
     for name in names:
         for one in standard_names if name == proxy_headers_option.DEFAULT else (name,):
@@ -84,7 +84,8 @@ def standard(
     Returns: by subject (`subject`). Not to be changed: the same for all.
     """
     ours = forwarded_headers.expressions(settings, nginx)
-    further_ = tuple(further(settings, is_grpc=set_header == "grpc_set_header").items())
+    but = trusted_proxy_headers.NOT_OF_GRPC if set_header == "grpc_set_header" else frozenset[str]()
+    further_ = tuple(further(settings, but=but).items())
     return _standard(set_header, ours, further_, settings.like_nginx_proxy)
 
 

@@ -151,3 +151,20 @@ NOT_OF_GRPC = frozenset(
 )
 """Of the usual ones: what only applications behind HTTP proxies know. nginx's table of headers for gRPC servers cannot
 be made larger (ngx_http_grpc_merge_loc_conf), and it warns when too many are in it."""
+
+NOT_OF_UWSGI = frozenset(
+    {
+        "SSL-Client-DN",
+        "SSL-Client-Issuer-DN",
+        "SSL-Client-Subject-DN",
+        "X-Amzn-Mtls-Clientcert",
+        "X-Amzn-Mtls-Clientcert-Leaf",
+        "X-Amzn-Mtls-Clientcert-Subject",
+        "X-ARR-ClientCert",
+        "X-Client-DN",
+        "X-Client-Verify",
+        "X-SSL-Cert",
+        "X-SSL-Client-DN",
+    }
+)
+"""As `NOT_OF_GRPC`, for uwsgi and SCGI, whose tables of parameters cannot be made larger either."""
