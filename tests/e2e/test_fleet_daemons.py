@@ -431,9 +431,9 @@ _KILLED = """
 import os, signal, sys
 from daemun import cli
 from daemun.fleet import fleet_claim
-from daemun.wiring.offline import offline_fleet
+from daemun.wiring.offline import fleet_key_files, offline_fleet
 module, name, *words = sys.argv[1:]
-place = {"claim": fleet_claim, "offline": offline_fleet}[module]
+place = {"claim": fleet_claim, "files": fleet_key_files, "offline": offline_fleet}[module]
 before = getattr(place, name)
 def killed(*some, **more):
     before(*some, **more)
@@ -445,7 +445,7 @@ cli.main()
 
 
 @pytest.mark.parametrize(
-    "step", [("claim", "take"), ("offline", "_keep_key"), ("offline", "_write_secret"), ("offline", "_enter")]
+    "step", [("claim", "take"), ("files", "keep_key"), ("files", "write_secret"), ("offline", "_enter")]
 )
 def test_a_fleet_whose_beginning_was_killed_begins_with_the_next_try(house: House, step: tuple[str, str]) -> None:
     words = house.one.command("fleet", "init", house.url)[len(house.one.program) :]

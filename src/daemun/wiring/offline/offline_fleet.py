@@ -19,14 +19,12 @@ from daemun.fleet import fleet_claim, join_token, membership, shared_text
 from daemun.sources import edited_file, last_good_file, yaml_file, yaml_holder, yaml_positions, yaml_set
 from daemun.store import file_store, fleet_key, instance
 from daemun.wiring import opened_fleet
+from daemun.wiring.offline import fleet_key_files
 
 if typing.TYPE_CHECKING:
     from daemun.store.postgresql import postgresql_store
 
-_FOLDER = "fleet"
-"""In the state directory, which the daemon may write, too."""
 _PATIENCE_S = 30.0
-_KEY, _DATABASE = "key", "database"
 _NO_FLEET = (
     "this machine is in no fleet; begin one with `daemun fleet init`, or join one with `daemun fleet join` and a token "
     "of `daemun fleet invite`, which a machine of that fleet makes"
@@ -49,40 +47,20 @@ def init(chosen: settings.Settings, url: str, name: str | None) -> Entered:
     own = _open_own(chosen)
     _refuse_member(chosen, own)
     option = _make_option(chosen, name)
-    begun = _find_begun_key(chosen, own)
-    with _kept_key(chosen, begun) as key, _connected(url, key) as shared:
+    begun = fleet_key_files.find_begun_key(chosen, own)
+    with fleet_key_files.new_key(chosen, begun) as key, _connected(url, key) as shared:
         shared.create_tables()
         if not fleet_claim.take(shared, key):
             raise errors.ConfigError(_describe_other(chosen, url))
         try:
             if begun is None:  # not before: what is there is the key of a fleet that this machine left
                 own.write(membership.KEY_INTENT, key.fleet.encode())
-                _keep_key(chosen, key)
-            _write_secret(_find_file(chosen, _DATABASE), url.encode())
+                fleet_key_files.keep_key(chosen, key)
+            fleet_key_files.write_secret(fleet_key_files.find(chosen, fleet_key_files.DATABASE), url.encode())
         except BaseException:
             fleet_claim.withdraw(shared, key)
             raise
     return _enter(chosen, own, option)
-
-
-@contextlib.contextmanager
-def _kept_key(
-    chosen: settings.Settings, begun: fleet_key.FleetKey | None
-) -> collections.abc.Iterator[fleet_key.FleetKey]:
-    """begun, or one that is on the disk before it encrypts anything in the database: the claim of a command that was
-    killed would be taken for another fleet's, for ever. The next try takes the key that is left then."""
-    file = _find_file(chosen, f"{_KEY}.new")
-    try:
-        key = begun or opened_fleet.read_key(str(file))
-    except errors.ConfigError:
-        key = fleet_key.make()
-        _write_secret(file, fleet_key.encode(key).encode())
-    try:
-        yield key
-    finally:
-        file.unlink(missing_ok=True)
-        with contextlib.suppress(OSError):  # it has other files
-            file.parent.rmdir()
 
 
 def join(chosen: settings.Settings, token: str, *, url: str | None, name: str | None) -> Entered:
@@ -92,14 +70,14 @@ def join(chosen: settings.Settings, token: str, *, url: str | None, name: str | 
     option = _make_option(chosen, name)
     invited = join_token.decode(token)
     url = url or invited.url
-    file = _find_file(chosen, _KEY)
+    file = fleet_key_files.find(chosen, fleet_key_files.KEY)
     _refuse_unwritable(chosen, file)
     with _connected(url, invited.key) as offered:
         _refuse_taken(offered, opened_fleet.name_node(option))
         key = join_token.use(offered, invited)
     # Whatever fails from here on, the key is there: the token is used up.
-    _keep_key(chosen, key)
-    _write_secret(_find_file(chosen, _DATABASE), url.encode())
+    fleet_key_files.keep_key(chosen, key)
+    fleet_key_files.write_secret(fleet_key_files.find(chosen, fleet_key_files.DATABASE), url.encode())
     return _enter(chosen, own, option, is_follower=True)
 
 
@@ -110,19 +88,19 @@ def join_again(chosen: settings.Settings, *, url: str | None, name: str | None) 
     own = _open_own(chosen)
     _refuse_member(chosen, own)
     option = _make_option(chosen, name)
-    url = url or secret.read(model.Secret(file=str(_find_file(chosen, _DATABASE)))).strip()
+    url = url or secret.read(model.Secret(file=str(fleet_key_files.find(chosen, fleet_key_files.DATABASE)))).strip()
     found = _find_kept_key(chosen, url)
     if found is None:
         raise errors.ConfigError(
-            f"cannot join again: no key in {_find_file(chosen, _KEY).parent} is that of the fleet in this database; "
-            "join with a token of `daemun fleet invite`, which a machine of that fleet makes"
+            f"cannot join again: no key in {files_of(chosen)[0].parent} is that of the fleet in this database; join "
+            "with a token of `daemun fleet invite`, which a machine of that fleet makes"
         )
     file, key = found
     with _connected(url, key) as shared:
         _refuse_taken(shared, opened_fleet.name_node(option))
-    if file != _find_file(chosen, _KEY):
-        _keep_key(chosen, key)
-    _write_secret(_find_file(chosen, _DATABASE), url.encode())
+    if file != fleet_key_files.find(chosen, fleet_key_files.KEY):
+        fleet_key_files.keep_key(chosen, key)
+    fleet_key_files.write_secret(fleet_key_files.find(chosen, fleet_key_files.DATABASE), url.encode())
     return _enter(chosen, own, option, is_follower=True)
 
 
@@ -183,7 +161,7 @@ def leave(chosen: settings.Settings, node: str | None) -> Entered:
 
 def _withdraw_begun(chosen: settings.Settings, own: ports.Store, option: fleet_option.Fleet) -> None:
     """What `init` began beside a daemon that runs still."""
-    begun = _find_begun_key(chosen, own)
+    begun = fleet_key_files.find_begun_key(chosen, own)
     if begun is not None:
         with contextlib.suppress(errors.DaemunError), _connected(secret.read(option.database), begun) as shared:
             fleet_claim.withdraw(shared, begun)
@@ -223,7 +201,7 @@ def is_member(chosen: settings.Settings) -> bool:
 
 def files_of(chosen: settings.Settings) -> tuple[pathlib.Path, pathlib.Path]:
     """Of the key, and of the database's URL."""
-    return _find_file(chosen, _KEY), _find_file(chosen, _DATABASE)
+    return fleet_key_files.find(chosen, fleet_key_files.KEY), fleet_key_files.find(chosen, fleet_key_files.DATABASE)
 
 
 # --- steps -------------------------------------------------------------------------------------------------------
@@ -306,7 +284,9 @@ def _make_option(chosen: settings.Settings, name: str | None) -> fleet_option.Fl
     if name is None:
         return None
     return fleet_option.Fleet(
-        database=model.Secret(file=str(_find_file(chosen, _DATABASE))), key=str(_find_file(chosen, _KEY)), name=name
+        database=model.Secret(file=str(fleet_key_files.find(chosen, fleet_key_files.DATABASE))),
+        key=str(fleet_key_files.find(chosen, fleet_key_files.KEY)),
+        name=name,
     )
 
 
@@ -327,7 +307,7 @@ def _enter(
     is_follower: bool = False,
 ) -> Entered:
     key, database = files_of(chosen)
-    written: dict[str, object] = {_DATABASE: {"file": str(database)}, _KEY: str(key)}
+    written: dict[str, object] = {fleet_key_files.DATABASE: {"file": str(database)}, fleet_key_files.KEY: str(key)}
     if option is not None:
         written["name"] = option.name
     with edited_file.alone(chosen.config):
@@ -366,24 +346,10 @@ def _connected(url: str, key: fleet_key.FleetKey) -> collections.abc.Iterator["p
         shared.close()
 
 
-def _find_file(chosen: settings.Settings, name: str) -> pathlib.Path:
-    return pathlib.Path(chosen.layout.state, _FOLDER, name)
-
-
-def _find_begun_key(chosen: settings.Settings, own: ports.Store) -> fleet_key.FleetKey | None:
-    """The one that an earlier try to begin a fleet made. Machines of a fleet that this one left have the key that is
-    there otherwise."""
-    with contextlib.suppress(errors.ConfigError):
-        found = opened_fleet.read_key(str(_find_file(chosen, _KEY)))
-        if membership.read_intent(own) == found.fleet.encode():
-            return found
-    return None
-
-
 def _find_kept_key(chosen: settings.Settings, url: str) -> tuple[pathlib.Path, fleet_key.FleetKey] | None:
     """Of what this machine kept: the key of the fleet in this database, and its file."""
-    file = _find_file(chosen, _KEY)
-    for one in (file, file.with_name(f"{_KEY}.old")):
+    file = fleet_key_files.find(chosen, fleet_key_files.KEY)
+    for one in (file, file.with_name(f"{fleet_key_files.KEY}.old")):
         with contextlib.suppress(errors.ConfigError):
             key = opened_fleet.read_key(str(one))
             with _connected(url, key) as shared:
@@ -403,16 +369,3 @@ def _describe_other(chosen: settings.Settings, url: str) -> str:
         "or name another database; if no machine is left in that fleet and nothing of it is needed, "
         "`DROP SCHEMA daemun CASCADE` in psql empties the database"
     )
-
-
-def _keep_key(chosen: settings.Settings, key: fleet_key.FleetKey) -> None:
-    """Another one that is there is kept beside."""
-    file = _find_file(chosen, _KEY)
-    if file.exists():
-        file.replace(file.with_name(f"{_KEY}.old"))
-    _write_secret(file, fleet_key.encode(key).encode())
-
-
-def _write_secret(file: pathlib.Path, content: bytes) -> None:
-    file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    edited_file.replace(file, content, 0o600)
