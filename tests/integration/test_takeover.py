@@ -476,7 +476,8 @@ async def test_killed_and_the_new_one_does_not_answer(machine: Machine, monkeypa
         while len(process.find_masters(machine.layout)) < 2:
             await asyncio.sleep(0.01)
     (new,) = (one for one in process.find_masters(machine.layout) if one != master)
-    for one in (new, *process.find_children(new)):
+    new.suspend()  # before its workers are listed: it may be about to start further ones
+    for one in process.find_children(new):
         one.suspend()
     await takeover.settle(machine.layout, within_s=1)
     assert (machine.master(), machine.serving()) == (master, machine.paths[0])
