@@ -477,6 +477,9 @@ async def test_killed_and_the_new_one_does_not_answer(machine: Machine, monkeypa
             await asyncio.sleep(0.01)
     (new,) = (one for one in process.find_masters(machine.layout) if one != master)
     new.suspend()  # before its workers are listed: it may be about to start further ones
+    async with asyncio.timeout(30):
+        while new.status() != psutil.STATUS_STOPPED:
+            await asyncio.sleep(0.01)
     for one in process.find_children(new):
         one.suspend()
     await takeover.settle(machine.layout, within_s=1)
