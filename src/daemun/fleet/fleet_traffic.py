@@ -10,7 +10,7 @@ from daemun.fleet import node_traffic, shared_traffic
 
 HOURS = 24
 FRESH_S = 30.0
-"""A page that is looked at is asked for anew all the time; nodes store what they counted once a minute."""
+"""An open page sends a request every few seconds; nodes store what they counted once a minute."""
 _MOST_S = 5.0
 """100 nodes with 10,000 sites each store more than a page could wait for: the newest hours are shown then."""
 _MOST_KNOWN = 64

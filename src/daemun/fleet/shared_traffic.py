@@ -115,7 +115,7 @@ class TrafficSharer:
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class ReadHours:
     """found: by the names of nodes, each series once. unusable: so many hours of nodes could not be used. since_hour:
-    the first hour of which all was read."""
+    the first hour of which all was read; of the one before, some nodes' may be among it."""
 
     found: dict[str, node_traffic.Found] = dataclasses.field(default_factory=dict)
     unusable: int = 0

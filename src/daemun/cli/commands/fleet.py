@@ -161,7 +161,7 @@ def adopt_database(chosen: settings.Settings, yes: confirmation.Yes = False) -> 
     )
     offline_fleet.adopt_database(chosen)
     json_answer.note(is_live=True)
-    output.print_line("this machine goes on with the database that `fleet.database` names")
+    output.print_line("this machine uses the database that `fleet.database` names from now on")
     output.print_line("run `daemun fleet adopt-database` on each machine; `daemun fleet status` shows who lacks it")
     output.print_line("for about a minute edits and orders wait, until what was locked in the one before has ended")
 

@@ -86,7 +86,7 @@ def _request(chosen: settings.Settings, method: str, path: str, content: bytes =
 
     if judge_process.find_left(chosen.layout) is None:
         raise errors.EnvironmentProblemError(
-            "nobody can be signed in: the sign-in does not run; it does while a site is served that asks for it "
+            "there are no sessions: the sign-in does not run; it does while a site is served that asks for it "
             "(`login: {host: ...}` in daemun.yaml, and `access: {login: true}` of the site)"
         )
     return asyncio.run(judge_process.request(chosen.layout, method, path, content))

@@ -128,8 +128,8 @@ def follow(connection: database_connections.Connection, memory: ServerMemory, *,
 
 
 def adopt(connection: database_connections.Connection, memory: ServerMemory, *, quiet_s: float) -> None:
-    """Go on with another PostgreSQL, into which the tables were copied: a person says that it is the fleet's now. What
-    another machine adopted is followed."""
+    """Go on with another PostgreSQL, into which the tables were copied, as a person confirmed. What another machine
+    adopted is followed."""
     seen = memory.seen
     connection.execute(
         "UPDATE daemun.meta m SET epoch = greatest(m.epoch, %s) + 1, rev = greatest(m.rev, %s) + 1, sysid = s.sysid, "

@@ -339,7 +339,7 @@ def _complete(chosen: settings.Settings, own: file_store.FileStore, node: str) -
 def _connected(url: str, key: fleet_key.FleetKey) -> collections.abc.Iterator["postgresql_store.PostgresqlStore"]:
     """Without any memory of this machine's: of a database that it may never use again."""
     shared = opened_fleet.connect(url, key, own=None, node="a command")
-    shared.damage = damage_report.DamageReport(is_logged=False)  # it may be another fleet's, and says so by itself
+    shared.damage = damage_report.DamageReport(is_logged=False)  # it may be another fleet's, which is reported
     try:
         yield shared
     finally:
